@@ -1,0 +1,133 @@
+import type { WorkloadIdentity } from '../identity/types.js';
+import type { HeaderPair, PolicyResult } from '../policy/types.js';
+import type { VerifiedToken } from '../token/types.js';
+import type { Allow, Deny } from './decision.js';
+import type { RequestFacts } from './facts.js';
+import { REASONS, type ReasonCode } from './reasons.js';
+
+/** Headers that the upstream may believe: only Countersign sets them, and a client's own never get through. */
+export const ASSERTED = {
+  spiffeId: 'x-countersign-spiffe-id',
+  subject: 'x-countersign-subject',
+  decisionId: 'x-countersign-decision-id',
+} as const;
+
+/** What an answer says of the one who asked. */
+export interface Subject {
+  readonly id: string;
+  readonly reason: ReasonCode;
+  readonly identity?: WorkloadIdentity | undefined;
+  readonly token?: VerifiedToken | undefined;
+  readonly policyRevision?: string | undefined;
+}
+
+/** The answer that lets a request through. */
+export function allow(
+  facts: RequestFacts,
+  subject: Subject & { identity: WorkloadIdentity },
+  result: PolicyResult,
+): Allow {
+  const asserted: HeaderPair[] = [
+    [ASSERTED.spiffeId, subject.identity.spiffeId],
+    [ASSERTED.decisionId, subject.id],
+  ];
+  if (subject.token) asserted.push([ASSERTED.subject, headerValue(subject.token.subject)]);
+  const set = new Set(asserted.map(([name]) => name));
+  return {
+    allowed: true,
+    grpcStatus: REASONS.allowed.grpc,
+    requestHeaders: [...result.headers, ...asserted],
+    requestHeadersToRemove: [
+      ...result.requestHeadersToRemove,
+      ...facts.forgedHeaders.filter((name) => !set.has(name)),
+    ],
+    responseHeadersToAdd: result.responseHeadersToAdd,
+    queryParametersToSet: result.queryParametersToSet,
+    queryParametersToRemove: result.queryParametersToRemove,
+    dynamicMetadata: metadata('allow', subject, result),
+  };
+}
+
+/** The answer that stops a request; `result` is the policy's, where a policy was what denied it. */
+export function deny(subject: Subject, result?: PolicyResult): Deny {
+  const reason = REASONS[subject.reason];
+  const headers: HeaderPair[] = [];
+  if (reason.challenge) headers.push(['www-authenticate', challenge(subject.reason, result)]);
+  if (result) headers.push(...result.headers);
+  const body = result?.body ?? errorBody(subject);
+  if (result?.body === undefined && !headers.some(([name]) => name.toLowerCase() === 'content-type'))
+    headers.push(['content-type', 'application/json']);
+  headers.push([ASSERTED.decisionId, subject.id]);
+  return {
+    allowed: false,
+    grpcStatus: reason.grpc,
+    httpStatus: result?.httpStatus ?? reason.http,
+    headers,
+    body,
+    dynamicMetadata: metadata('deny', subject, result),
+  };
+}
+
+/**
+ * Names the error, the code and the decision, and nothing else: what is wrong in particular stands in the
+ * operator's log under the same id.
+ */
+function errorBody(subject: Subject): string {
+  const { challenge: kind, grpc } = REASONS[subject.reason];
+  const error =
+    kind === undefined
+      ? grpc === REASONS.token_keys_unavailable.grpc
+        ? 'temporarily_unavailable'
+        : 'access_denied'
+      : kind === 'no_credentials'
+        ? 'unauthorized'
+        : kind;
+  return JSON.stringify({ error, reason: subject.reason, decision_id: subject.id });
+}
+
+/** RFC 6750 section 3; no credentials, no error code (section 3.1). */
+function challenge(reason: ReasonCode, result: PolicyResult | undefined): string {
+  const kind = REASONS[reason].challenge;
+  if (kind === 'no_credentials') return 'Bearer realm="countersign"';
+  const scope = result?.requiredScopes.filter((name) => SCOPE_TOKEN.test(name)) ?? [];
+  const wanted = kind === 'insufficient_scope' && scope.length > 0 ? `, scope="${scope.join(' ')}"` : '';
+  return `Bearer realm="countersign", error="${kind}"${wanted}`;
+}
+
+/** RFC 6749 appendix A.4: what a scope may consist of, and so what may stand between the quotes. */
+const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
+
+/** Envoy files this under the ext_authz filter's name, for its access log and later filters. */
+function metadata(
+  outcome: 'allow' | 'deny',
+  subject: Subject,
+  result: PolicyResult | undefined,
+): { readonly [name: string]: unknown } {
+  return {
+    ...result?.dynamicMetadata,
+    countersign: {
+      decision_id: subject.id,
+      outcome,
+      reason: subject.reason,
+      ...(subject.identity && { spiffe_id: subject.identity.spiffeId }),
+      ...(subject.token && { issuer: subject.token.issuer, subject: subject.token.subject }),
+      ...(subject.token?.clientId !== undefined && { client_id: subject.token.clientId }),
+      ...(subject.policyRevision !== undefined && { policy_revision: subject.policyRevision }),
+      ...(result?.reason !== undefined && { policy_reason: result.reason }),
+    },
+  };
+}
+
+/**
+ * A subject is any string (RFC 7519 section 2, StringOrURI); a header value is not. What is not visible
+ * ASCII is percent-encoded as UTF-8, and so is `%` itself, which keeps two subjects from looking alike.
+ */
+export function headerValue(text: string): string {
+  if (/^[\x21-\x24\x26-\x7e]*$/.test(text)) return text;
+  let out = '';
+  for (const byte of Buffer.from(text, 'utf8')) {
+    const plain = byte > 0x20 && byte < 0x7f && byte !== 0x25;
+    out += plain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  }
+  return out;
+}

@@ -1,0 +1,180 @@
+import { randomUUID } from 'node:crypto';
+import { isRefusal, refuse, type Refusal } from '../errors/refusal.js';
+import type { IdentityVerifier, WorkloadIdentity } from '../identity/types.js';
+import type { Policy, PolicyResult } from '../policy/types.js';
+import type { TokenVerifier, VerifiedToken } from '../token/types.js';
+import { allow, deny } from './answer.js';
+import { within } from './deadline.js';
+import type { Decision, PolicyEvidence, StageTimings } from './decision.js';
+import type { RequestFacts } from './facts.js';
+import { policyInput } from './input.js';
+import type { ReasonCode } from './reasons.js';
+import { readRoute, type Route, type TokenMode } from './route.js';
+
+export interface PipelineOptions {
+  readonly identity: IdentityVerifier;
+  readonly token: TokenVerifier;
+  readonly tokenMode: TokenMode;
+  /** The policy in force, read once a decision: no decision sees two. Undefined until one has loaded. */
+  readonly policy: () => Policy | undefined;
+  /** The entrypoint of routes that name none. */
+  readonly entrypoint: string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+export interface DecideOptions {
+  /** Milliseconds since the epoch at which the caller stops waiting; Infinity when it never does. */
+  readonly deadline: number;
+}
+
+/** Decides requests, each afresh. */
+export interface Pipeline {
+  /**
+   * Never throws and never rejects: what goes wrong in here is a denial with `internal_error`. The answer
+   * comes at once, without a promise, unless a signature or a key has to be waited for.
+   */
+  decide(facts: RequestFacts | Refusal<ReasonCode>, options: DecideOptions): Decision | Promise<Decision>;
+}
+
+/** Answer this much ahead of the caller's deadline (ms): an answer that arrives after it is a wasted one. */
+const MARGIN = 5;
+
+/** The longest that a decision waits for keys (ms) when the caller set no deadline of its own. */
+const PATIENCE = 5_000;
+
+/** One decision as it grows. */
+interface Progress {
+  readonly id: string;
+  readonly at: number;
+  readonly deadline: number;
+  readonly timings: StageTimings;
+  identity?: WorkloadIdentity;
+  token?: VerifiedToken;
+  policy?: PolicyEvidence;
+}
+
+export function createPipeline(options: PipelineOptions): Pipeline {
+  return {
+    decide(facts, { deadline }) {
+      const at = options.now();
+      const progress: Progress = {
+        id: randomUUID(),
+        at,
+        deadline: Math.min(deadline, at + PATIENCE),
+        timings: {},
+      };
+      try {
+        const decision = run(options, progress, facts);
+        return decision instanceof Promise ? decision.catch((error) => broken(progress, error)) : decision;
+      } catch (error) {
+        return broken(progress, error);
+      }
+    },
+  };
+}
+
+function run(
+  options: PipelineOptions,
+  progress: Progress,
+  facts: RequestFacts | Refusal<ReasonCode>,
+): Decision | Promise<Decision> {
+  if (isRefusal(facts)) return stop(progress, facts);
+  if (late(options, progress)) return tooLate(progress);
+
+  const policy = options.policy();
+  if (policy === undefined) return stop(progress, refuse('policy_unavailable', 'no policy has loaded yet'));
+  const route = readRoute(facts.route, { ...options, entrypoints: policy.entrypoints });
+  if (isRefusal(route)) return stop(progress, route);
+
+  const identity = timed(progress, 'identity', () => options.identity.verify(facts.peer, progress.at));
+  if (isRefusal(identity)) return stop(progress, identity);
+  progress.identity = identity;
+
+  // A TCP connection cannot carry a token: the policy decides on identity alone (input.request is absent).
+  if (facts.http === undefined || route.tokenMode === 'off') return judge(progress, facts, policy, route);
+
+  const started = process.hrtime.bigint();
+  const proceed = (token: VerifiedToken | Refusal<ReasonCode>): Decision => {
+    progress.timings.token = Number(process.hrtime.bigint() - started);
+    if (!isRefusal(token)) progress.token = token;
+    else if (token.code !== 'token_missing' || route.tokenMode === 'required') return stop(progress, token);
+    return late(options, progress) ? tooLate(progress) : judge(progress, facts, policy, route);
+  };
+  const token = options.token.verify({
+    authorization: facts.authorization,
+    peerThumbprint: identity.thumbprint,
+    ...(route.audience !== undefined && { audience: route.audience }),
+    now: progress.at,
+  });
+  if (!(token instanceof Promise)) return proceed(token);
+  return within(token, progress.deadline - MARGIN - options.now(), () =>
+    refuse('deadline_exceeded', 'the token could not be verified before the deadline'),
+  ).then(proceed);
+}
+
+function judge(progress: Progress, facts: RequestFacts, policy: Policy, route: Route): Decision {
+  const identity = progress.identity!;
+  const input = policyInput(facts, identity, progress.token);
+  progress.policy = { revision: policy.revision, entrypoint: route.entrypoint, input };
+  const result = timed(progress, 'policy', () => policy.evaluate(route.entrypoint, input, progress.at));
+  if (isRefusal(result)) return stop(progress, result);
+  progress.policy = { ...progress.policy, result };
+
+  if (!result.allowed) {
+    const reason =
+      result.requiredScopes.length > 0 && progress.token ? 'insufficient_scope' : 'policy_denied';
+    return stop(progress, refuse(reason, result.reason ?? result.reasons.join('; ')), result);
+  }
+  const subject = { ...progress, identity, reason: 'allowed' as const, policyRevision: policy.revision };
+  return {
+    ...finished(progress),
+    outcome: 'allow',
+    reason: 'allowed',
+    answer: allow(facts, subject, result),
+  };
+}
+
+function stop(progress: Progress, refusal: Refusal<ReasonCode>, result?: PolicyResult): Decision {
+  const subject = { ...progress, reason: refusal.code, policyRevision: progress.policy?.revision };
+  return {
+    ...finished(progress),
+    outcome: 'deny',
+    reason: refusal.code,
+    ...(refusal.detail !== '' && { detail: refusal.detail }),
+    answer: deny(subject, result),
+  };
+}
+
+/** What every decision carries, however it ended; the deadline is nobody's business afterwards. */
+function finished({ id, at, timings, identity, token, policy }: Progress) {
+  return {
+    id,
+    at,
+    timings,
+    ...(identity && { identity }),
+    ...(token && { token }),
+    ...(policy && { policy }),
+  };
+}
+
+/** A defect of ours. The message may hold anything, so only the kind of error is kept. */
+function broken(progress: Progress, error: unknown): Decision {
+  const kind = error instanceof Error ? error.name : typeof error;
+  return stop(progress, refuse('internal_error', `unexpected ${kind}`));
+}
+
+function late(options: PipelineOptions, progress: Progress): boolean {
+  return options.now() >= progress.deadline - MARGIN;
+}
+
+function tooLate(progress: Progress): Decision {
+  return stop(progress, refuse('deadline_exceeded', 'the deadline of the caller had passed or was too near'));
+}
+
+function timed<T>(progress: Progress, stage: keyof StageTimings, work: () => T): T {
+  const started = process.hrtime.bigint();
+  const value = work();
+  progress.timings[stage] = Number(process.hrtime.bigint() - started);
+  return value;
+}

@@ -1,0 +1,105 @@
+import type { IdentityCode } from '../identity/types.js';
+import type { PolicyCode } from '../policy/types.js';
+import type { TokenCode } from '../token/types.js';
+import type { RequestCode } from './facts.js';
+
+/** Reasons that only the pipeline itself can give. */
+export type PipelineCode =
+  | 'allowed'
+  | 'policy_denied'
+  | 'insufficient_scope'
+  | 'route_misconfigured'
+  | 'deadline_exceeded'
+  | 'internal_error';
+
+/** The closed list: every decision carries exactly one of these. */
+export type ReasonCode = PipelineCode | RequestCode | IdentityCode | TokenCode | PolicyCode;
+
+/** google.rpc.Code values that a decision can carry in `CheckResponse.status.code`. */
+export const GRPC = {
+  OK: 0,
+  INVALID_ARGUMENT: 3,
+  DEADLINE_EXCEEDED: 4,
+  PERMISSION_DENIED: 7,
+  INTERNAL: 13,
+  UNAVAILABLE: 14,
+  UNAUTHENTICATED: 16,
+} as const;
+
+export type GrpcStatus = (typeof GRPC)[keyof typeof GRPC];
+
+/** Error codes of RFC 6750 section 3.1; `no_credentials` is its challenge without an error code. */
+export type Challenge = 'no_credentials' | 'invalid_request' | 'invalid_token' | 'insufficient_scope';
+
+export interface Reason {
+  readonly grpc: GrpcStatus;
+  /** Status of the denial; 200 stands for "allowed" and is never sent. */
+  readonly http: number;
+  /** The `WWW-Authenticate: Bearer` challenge that goes with it, where one does. */
+  readonly challenge?: Challenge;
+}
+
+const allowed: Reason = { grpc: GRPC.OK, http: 200 };
+const request: Reason = { grpc: GRPC.INVALID_ARGUMENT, http: 403 };
+const identity: Reason = { grpc: GRPC.UNAUTHENTICATED, http: 403 };
+const token: Reason = { grpc: GRPC.UNAUTHENTICATED, http: 401, challenge: 'invalid_token' };
+const policy: Reason = { grpc: GRPC.PERMISSION_DENIED, http: 403 };
+const engine: Reason = { grpc: GRPC.INTERNAL, http: 403 };
+
+/** The one table from reason to status. Pages: docs/reasons.md. */
+export const REASONS: { readonly [code in ReasonCode]: Reason } = {
+  allowed,
+
+  request_malformed: request,
+  path_refused: request,
+  route_misconfigured: engine,
+  deadline_exceeded: { grpc: GRPC.DEADLINE_EXCEEDED, http: 403 },
+  internal_error: engine,
+
+  certificate_missing: identity,
+  certificate_malformed: identity,
+  certificate_untrusted: identity,
+  certificate_expired: identity,
+  certificate_not_yet_valid: identity,
+  certificate_usage_invalid: identity,
+  spiffe_id_missing: identity,
+  spiffe_id_ambiguous: identity,
+  spiffe_id_invalid: identity,
+  principal_mismatch: identity,
+  trust_domain_unknown: identity,
+  trust_bundle_unavailable: identity,
+  xfcc_missing: identity,
+  xfcc_malformed: identity,
+  xfcc_mismatch: identity,
+
+  token_missing: { ...token, challenge: 'no_credentials' },
+  token_duplicate: { ...token, http: 400, challenge: 'invalid_request' },
+  token_too_large: token,
+  token_malformed: token,
+  token_header_invalid: token,
+  token_algorithm_refused: token,
+  token_type_refused: token,
+  token_issuer_unknown: token,
+  token_key_unknown: token,
+  // The token may well be good: a 401 would make every client throw it away and ask the issuer, which is
+  // the very party that does not answer, for another.
+  token_keys_unavailable: { grpc: GRPC.UNAVAILABLE, http: 503 },
+  token_signature_invalid: token,
+  token_claims_invalid: token,
+  token_audience_mismatch: token,
+  token_expired: token,
+  token_not_yet_valid: token,
+  token_lifetime_exceeded: token,
+  token_binding_mismatch: token,
+  token_binding_unsupported: token,
+
+  insufficient_scope: { ...policy, challenge: 'insufficient_scope' },
+  policy_denied: policy,
+  policy_undefined: policy,
+  policy_error: engine,
+  policy_result_invalid: engine,
+  policy_unavailable: engine,
+};
+
+/** Every code, in the order of the way of a request. */
+export const REASON_CODES = Object.keys(REASONS) as readonly ReasonCode[];

@@ -1,0 +1,68 @@
+import { isRefusal, refuse, type Refusal } from '../errors/refusal.js';
+
+export type TokenMode = 'required' | 'optional' | 'off';
+
+/** What applies on a route that says nothing of its own. */
+export interface RouteDefaults {
+  readonly tokenMode: TokenMode;
+  readonly entrypoint: string;
+  /** Every entrypoint that was compiled in; a route may name no other. */
+  readonly entrypoints: readonly string[];
+}
+
+export interface Route {
+  readonly tokenMode: TokenMode;
+  readonly entrypoint: string;
+  readonly audience?: string;
+}
+
+const PREFIX = 'countersign.';
+
+/**
+ * Reads what a route's `context_extensions` ask for (envoy.extensions.filters.http.ext_authz.v3
+ * CheckSettings). A `countersign.` key or value that is not understood refuses the request: the operator
+ * meant to narrow something, and guessing what would fail open.
+ */
+export function readRoute(
+  extensions: { readonly [name: string]: string },
+  defaults: RouteDefaults,
+): Route | Refusal<'route_misconfigured'> {
+  let route: Route = defaults;
+  for (const name in extensions) {
+    if (!name.startsWith(PREFIX)) continue;
+    const next = narrow(route, name, extensions[name] ?? '', defaults.entrypoints);
+    if (isRefusal(next)) return next;
+    route = next;
+  }
+  return route;
+}
+
+function narrow(
+  route: Route,
+  name: string,
+  value: string,
+  entrypoints: readonly string[],
+): Route | Refusal<'route_misconfigured'> {
+  switch (name.slice(PREFIX.length)) {
+    case 'token':
+      if (value !== 'required' && value !== 'optional' && value !== 'off')
+        return wrong(name, 'must be required, optional or off');
+      return { ...route, tokenMode: value };
+    case 'audience':
+      if (value === '') return wrong(name, 'must not be empty');
+      return { ...route, audience: value };
+    case 'entrypoint':
+      if (!entrypoints.includes(value))
+        return wrong(name, `must be one of those compiled in: ${entrypoints.join(', ')}`);
+      return { ...route, entrypoint: value };
+    default:
+      return wrong(
+        name,
+        'is not known; there are countersign.token, countersign.audience, countersign.entrypoint',
+      );
+  }
+}
+
+function wrong(name: string, mend: string): Refusal<'route_misconfigured'> {
+  return refuse('route_misconfigured', `context_extensions: ${name} ${mend}`);
+}
