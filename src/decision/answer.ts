@@ -3,7 +3,7 @@ import type { HeaderPair, PolicyResult } from '../policy/types.js';
 import type { VerifiedToken } from '../token/types.js';
 import type { Allow, Deny } from './decision.js';
 import type { RequestFacts } from './facts.js';
-import { REASONS, type ReasonCode } from './reasons.js';
+import { REASONS, type AnswerError, type ReasonCode } from './reasons.js';
 
 /** Headers that the upstream may believe: only Countersign sets them, and a client's own never get through. */
 export const ASSERTED = {
@@ -52,7 +52,8 @@ export function allow(
 export function deny(subject: Subject, result?: PolicyResult): Deny {
   const reason = REASONS[subject.reason];
   const headers: HeaderPair[] = [];
-  if (reason.challenge) headers.push(['www-authenticate', challenge(subject.reason, result)]);
+  const bearer = challenge(reason.error, result);
+  if (bearer !== undefined) headers.push(['www-authenticate', bearer]);
   if (result) headers.push(...result.headers);
   const body = result?.body ?? errorBody(subject);
   if (result?.body === undefined && !headers.some(([name]) => name.toLowerCase() === 'content-type'))
@@ -72,26 +73,26 @@ export function deny(subject: Subject, result?: PolicyResult): Deny {
  * Names the error, the code and the decision, and nothing else: what is wrong in particular stands in the
  * operator's log under the same id.
  */
-function errorBody(subject: Subject): string {
-  const { challenge: kind, grpc } = REASONS[subject.reason];
-  const error =
-    kind === undefined
-      ? grpc === REASONS.token_keys_unavailable.grpc
-        ? 'temporarily_unavailable'
-        : 'access_denied'
-      : kind === 'no_credentials'
-        ? 'unauthorized'
-        : kind;
-  return JSON.stringify({ error, reason: subject.reason, decision_id: subject.id });
+function errorBody({ id, reason }: Subject): string {
+  return JSON.stringify({ error: REASONS[reason].error, reason, decision_id: id });
 }
 
-/** RFC 6750 section 3; no credentials, no error code (section 3.1). */
-function challenge(reason: ReasonCode, result: PolicyResult | undefined): string {
-  const kind = REASONS[reason].challenge;
-  if (kind === 'no_credentials') return 'Bearer realm="countersign"';
-  const scope = result?.requiredScopes.filter((name) => SCOPE_TOKEN.test(name)) ?? [];
-  const wanted = kind === 'insufficient_scope' && scope.length > 0 ? `, scope="${scope.join(' ')}"` : '';
-  return `Bearer realm="countersign", error="${kind}"${wanted}`;
+/** The `WWW-Authenticate` value of RFC 6750 section 3, where the error is one of its kind. */
+function challenge(error: AnswerError, result: PolicyResult | undefined): string | undefined {
+  const realm = 'Bearer realm="countersign"';
+  switch (error) {
+    case 'unauthorized':
+      return realm;
+    case 'invalid_request':
+    case 'invalid_token':
+      return `${realm}, error="${error}"`;
+    case 'insufficient_scope': {
+      const scopes = result?.requiredScopes.filter((scope) => SCOPE_TOKEN.test(scope)) ?? [];
+      return `${realm}, error="${error}"${scopes.length > 0 ? `, scope="${scopes.join(' ')}"` : ''}`;
+    }
+    default:
+      return undefined;
+  }
 }
 
 /** RFC 6749 appendix A.4: what a scope may consist of, and so what may stand between the quotes. */

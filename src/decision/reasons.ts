@@ -28,23 +28,31 @@ export const GRPC = {
 
 export type GrpcStatus = (typeof GRPC)[keyof typeof GRPC];
 
-/** Error codes of RFC 6750 section 3.1; `no_credentials` is its challenge without an error code. */
-export type Challenge = 'no_credentials' | 'invalid_request' | 'invalid_token' | 'insufficient_scope';
+/**
+ * What the body calls the error. The first three are RFC 6750 section 3.1's, and `unauthorized` is its
+ * request without credentials, whose challenge carries no error code: these four come with a challenge.
+ */
+export type AnswerError =
+  | 'invalid_request'
+  | 'invalid_token'
+  | 'insufficient_scope'
+  | 'unauthorized'
+  | 'temporarily_unavailable'
+  | 'access_denied';
 
 export interface Reason {
   readonly grpc: GrpcStatus;
   /** Status of the denial; 200 stands for "allowed" and is never sent. */
   readonly http: number;
-  /** The `WWW-Authenticate: Bearer` challenge that goes with it, where one does. */
-  readonly challenge?: Challenge;
+  readonly error: AnswerError;
 }
 
-const allowed: Reason = { grpc: GRPC.OK, http: 200 };
-const request: Reason = { grpc: GRPC.INVALID_ARGUMENT, http: 403 };
-const identity: Reason = { grpc: GRPC.UNAUTHENTICATED, http: 403 };
-const token: Reason = { grpc: GRPC.UNAUTHENTICATED, http: 401, challenge: 'invalid_token' };
-const policy: Reason = { grpc: GRPC.PERMISSION_DENIED, http: 403 };
-const engine: Reason = { grpc: GRPC.INTERNAL, http: 403 };
+const allowed: Reason = { grpc: GRPC.OK, http: 200, error: 'access_denied' };
+const request: Reason = { grpc: GRPC.INVALID_ARGUMENT, http: 403, error: 'access_denied' };
+const identity: Reason = { grpc: GRPC.UNAUTHENTICATED, http: 403, error: 'access_denied' };
+const token: Reason = { grpc: GRPC.UNAUTHENTICATED, http: 401, error: 'invalid_token' };
+const policy: Reason = { grpc: GRPC.PERMISSION_DENIED, http: 403, error: 'access_denied' };
+const engine: Reason = { grpc: GRPC.INTERNAL, http: 403, error: 'access_denied' };
 
 /** The one table from reason to status. Pages: docs/reasons.md. */
 export const REASONS: { readonly [code in ReasonCode]: Reason } = {
@@ -53,7 +61,7 @@ export const REASONS: { readonly [code in ReasonCode]: Reason } = {
   request_malformed: request,
   path_refused: request,
   route_misconfigured: engine,
-  deadline_exceeded: { grpc: GRPC.DEADLINE_EXCEEDED, http: 403 },
+  deadline_exceeded: { ...engine, grpc: GRPC.DEADLINE_EXCEEDED },
   internal_error: engine,
 
   certificate_missing: identity,
@@ -72,8 +80,8 @@ export const REASONS: { readonly [code in ReasonCode]: Reason } = {
   xfcc_malformed: identity,
   xfcc_mismatch: identity,
 
-  token_missing: { ...token, challenge: 'no_credentials' },
-  token_duplicate: { ...token, http: 400, challenge: 'invalid_request' },
+  token_missing: { ...token, error: 'unauthorized' },
+  token_duplicate: { ...token, http: 400, error: 'invalid_request' },
   token_too_large: token,
   token_malformed: token,
   token_header_invalid: token,
@@ -83,7 +91,7 @@ export const REASONS: { readonly [code in ReasonCode]: Reason } = {
   token_key_unknown: token,
   // The token may well be good: a 401 would make every client throw it away and ask the issuer, which is
   // the very party that does not answer, for another.
-  token_keys_unavailable: { grpc: GRPC.UNAVAILABLE, http: 503 },
+  token_keys_unavailable: { grpc: GRPC.UNAVAILABLE, http: 503, error: 'temporarily_unavailable' },
   token_signature_invalid: token,
   token_claims_invalid: token,
   token_audience_mismatch: token,
@@ -93,7 +101,7 @@ export const REASONS: { readonly [code in ReasonCode]: Reason } = {
   token_binding_mismatch: token,
   token_binding_unsupported: token,
 
-  insufficient_scope: { ...policy, challenge: 'insufficient_scope' },
+  insufficient_scope: { ...policy, error: 'insufficient_scope' },
   policy_denied: policy,
   policy_undefined: policy,
   policy_error: engine,

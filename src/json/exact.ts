@@ -4,7 +4,7 @@
  * and nesting is bounded. The reason that this is our own code: docs/decisions/0002-exact-json.md.
  */
 
-/** A number outside what a double holds exactly (`1e400`, or a decimal of twenty digits), as it was written. */
+/** A number that neither a double nor a bigint of 40 digits holds exactly (`1e400`), as it was written. */
 export class ExactNumber {
   constructor(readonly text: string) {}
 
@@ -195,8 +195,10 @@ function define(target: { [name: string]: ExactJson }, name: string, value: Exac
 
 function exactNumber(text: string, integer: boolean): number | bigint | ExactNumber {
   const number = Number(text);
-  if (integer) return Number.isSafeInteger(number) ? number : BigInt(text);
-  if (!Number.isFinite(number)) return new ExactNumber(text);
+  if (integer && Number.isSafeInteger(number)) return number;
+  // BigInt of a long text takes more than linear time, and the text may be a client's.
+  if (integer && text.length <= 40) return BigInt(text);
+  if (integer || !Number.isFinite(number)) return new ExactNumber(text);
   // Up to 15 significant digits go through a double and back unharmed (IEEE 754 binary64).
   const digits = text
     .replace(/[eE].*$/, '')
