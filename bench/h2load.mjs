@@ -1,0 +1,51 @@
+import { spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+
+/** What one load run cost. CPU is the server process's own, user and system, in microseconds a request. */
+export async function load(server, { requests, connections = 2, streams = 16, body, path }) {
+  const before = await cpu(server.pid);
+  const output = await run('h2load', [
+    `--requests=${requests}`,
+    `--clients=${connections}`,
+    `--max-concurrent-streams=${streams}`,
+    '--threads=1',
+    `--data=${body}`,
+    '--header=content-type: application/grpc',
+    '--header=te: trailers',
+    `http://${server.address}${path}`,
+  ]);
+  const after = await cpu(server.pid);
+  const done = Number(/(\d+) succeeded/.exec(output)?.[1]);
+  if (done !== requests) throw new Error(`only ${done} of ${requests} requests succeeded:\n${output}`);
+  return {
+    cpu: (after - before) / requests,
+    throughput: Number(/([\d.]+) req\/s/.exec(output)?.[1]),
+    rss: await rss(server.pid),
+  };
+}
+
+const TICK = 10_000; // microseconds: USER_HZ is 100 on every Linux that Node runs on
+
+async function cpu(pid) {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * TICK;
+}
+
+async function rss(pid) {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
+}
+
+function run(command, args) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    child.stdout.on('data', (text) => (output += text));
+    child.stderr.on('data', (text) => (output += text));
+    child.once('error', (error) =>
+      reject(error.code === 'ENOENT' ? new Error('h2load is missing: apt-get install nghttp2-client') : error),
+    );
+    child.once('exit', (code) => (code === 0 ? resolve(output) : reject(new Error(`${command} failed:\n${output}`))));
+  });
+}

@@ -1,0 +1,24 @@
+#!/usr/bin/env node
+import { Command } from 'commander';
+import { buildCommand } from './build.js';
+import { configCommand } from './config.js';
+import { demoCommand } from './demo.js';
+import { Failure } from './failure.js';
+import { serveCommand } from './serve.js';
+import { version } from './version.js';
+
+const program = new Command('countersign')
+  .description('Envoy external authorization by workload identity (SPIFFE), token (OAuth) and policy (Rego)')
+  .version(version)
+  .addCommand(serveCommand())
+  .addCommand(buildCommand())
+  .addCommand(configCommand())
+  .addCommand(demoCommand());
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  // A Failure is the user's to mend, and its message says how; anything else is a defect, with its stack.
+  process.stderr.write(`${error instanceof Failure ? error.message : (error as Error).stack}\n`);
+  process.exitCode = error instanceof Failure ? error.exitCode : 70;
+}

@@ -1,0 +1,76 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { explainIssues } from './explain.js';
+import { isFilePath } from './location.js';
+import { ConfigError } from './problem.js';
+import { resolveValues } from './resolve-values.js';
+import { type Config, configSchema } from './schema.js';
+import type { Environment } from './variables.js';
+import { YamlFile } from './yaml-file.js';
+
+/**
+ * Reads and checks a configuration file.
+ *
+ * @param env what `${NAME}` is looked up in; usually `process.env`
+ * @throws ConfigError with all that is wrong, or that the file cannot be read
+ */
+export async function loadConfig(file: string, env: Environment): Promise<Config> {
+  const outcome = parseConfig(await read(file), { file, env });
+  if (outcome instanceof ConfigError) throw outcome;
+  return outcome;
+}
+
+/**
+ * Checks the text of a configuration file. Where the YAML itself is broken the problems are those alone,
+ * since nothing can be said of keys and values yet; otherwise they are all there are.
+ *
+ * @param options.file its name, for problems and for relative paths; it is not read
+ */
+export function parseConfig(text: string, options: { file: string; env: Environment }): Config | ConfigError {
+  const file = YamlFile.parse(options.file, text);
+  if (!(file instanceof YamlFile)) return new ConfigError(file);
+  const { value, problems, broken } = resolveValues(file, options.env);
+  const checked = configSchema.safeParse(value);
+  const all = checked.success
+    ? problems
+    : [...problems, ...explainIssues(file, checked.error.issues, broken)];
+  if (!checked.success || all.length > 0) return new ConfigError(all);
+  return resolvePaths(checked.data, dirname(resolve(options.file)));
+}
+
+async function read(file: string): Promise<string> {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const [wrong, mend] = READ_FAULTS[String(code)] ?? [`cannot be read (${String(code)})`, 'check the file'];
+    throw new ConfigError([{ file, key: '', wrong, mend }]);
+  }
+}
+
+const READ_FAULTS: Record<string, readonly [wrong: string, mend: string]> = {
+  ENOENT: ['there is no such file', 'give the path of the configuration file'],
+  EISDIR: ['this is a folder', 'give the path of the configuration file in it'],
+  EACCES: ['may not be read', 'give this user the right to read it'],
+  ERR_ENCODING_INVALID_ENCODED_DATA: ['the file is not UTF-8', 'save it as UTF-8'],
+};
+
+function resolvePaths(config: Config, folder: string): Config {
+  const at = (path: string) => resolve(folder, path);
+  const domains = Object.entries(config.identity.trust_domains);
+  return {
+    ...config,
+    identity: {
+      ...config.identity,
+      trust_domains: Object.fromEntries(domains.map(([name, { bundle }]) => [name, { bundle: at(bundle) }])),
+    },
+    token: {
+      ...config.token,
+      issuers: config.token.issuers.map((issuer) => ({
+        ...issuer,
+        jwks: isFilePath(issuer.jwks) ? at(issuer.jwks) : issuer.jwks,
+      })),
+    },
+    policy: { ...config.policy, path: at(config.policy.path) },
+  };
+}

@@ -1,0 +1,167 @@
+import { z } from 'zod';
+import { check, duration, matching, path } from './checks.js';
+import { isFault, parseListenAddress } from './listen-address.js';
+import type { Fault } from './problem.js';
+import { tokenSchema } from './token-schema.js';
+
+const listen = z
+  .strictObject({
+    grpc: z
+      .string()
+      .check(check(addressFault, true))
+      .default('127.0.0.1:9191')
+      .describe(
+        'Where Envoy asks: host:port, [ipv6]:port, or unix:///absolute/path.sock. Port 0 picks a free one.',
+      ),
+    admin: z
+      .string()
+      .check(check(adminFault, true))
+      .default('127.0.0.1:8181')
+      .describe('Where health and metrics are served: host:port, [ipv6]:port, or off.'),
+  })
+  .prefault({})
+  .describe('The addresses that the server listens on.');
+
+function addressFault(text: string): Fault | undefined {
+  const address = parseListenAddress(text);
+  return isFault(address) ? address : undefined;
+}
+
+function adminFault(text: string): Fault | undefined {
+  if (text === 'off') return undefined;
+  if (!text.startsWith('unix:')) return addressFault(text);
+  return {
+    wrong: 'is a Unix socket, where health and metrics are not served',
+    mend: 'write host:port, or off',
+  };
+}
+
+const trustDomainName = matching(/^[a-z0-9._-]{1,255}$/, {
+  wrong: 'is not the name of a trust domain',
+  mend: 'write 1 to 255 of a-z, 0-9, dot, hyphen and underscore, without spiffe://',
+});
+
+const identity = z
+  .strictObject({
+    source: z
+      .enum(['certificate', 'xfcc'])
+      .default('certificate')
+      .describe(
+        "Where the workload's certificate is read: certificate is what Envoy itself saw in mTLS; xfcc is the last element of x-forwarded-client-cert, for a hop in front of Envoy that ends mTLS.",
+      ),
+    trust_domains: z
+      .record(
+        trustDomainName,
+        z.strictObject({
+          bundle: path('The roots of the trust domain: PEM certificates, or a SPIFFE bundle (JSON).'),
+        }),
+      )
+      .check(
+        check((domains) => {
+          if (Object.keys(domains).length > 0) return undefined;
+          return { wrong: 'names no trust domain', mend: 'add one, with the bundle that holds its roots' };
+        }),
+      )
+      .meta({ minProperties: 1 })
+      .describe(
+        'The trust domains whose workloads are known, by name. A workload of any other one is refused.',
+      ),
+  })
+  .describe('Who the workload is: SPIFFE.');
+
+const entrypoint = matching(/^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/, {
+  wrong: 'is not an entrypoint',
+  mend: 'write package and rule with slashes: mesh/authz/decision',
+});
+
+const policy = z
+  .strictObject({
+    path: path('The policy: a folder of .rego files, or a compiled bundle (.tar.gz).'),
+    entrypoint: entrypoint
+      .default('mesh/authz/decision')
+      .describe('The rule that decides, as package/rule with slashes.'),
+    entrypoints: z
+      .array(entrypoint)
+      .default([])
+      .describe("Further rules, one of which a route may choose in Envoy's own configuration."),
+    allow_request_target_rewrite: z
+      .boolean()
+      .default(false)
+      .describe("Whether a policy's headers may set :path, :authority and host."),
+  })
+  .describe('What is decided: Rego.');
+
+const pointer = matching(/^\/(input|result)(\/([^~/]|~[01])+)+$/, {
+  wrong: 'is not a JSON pointer into the event',
+  mend: 'start it with /input/ or /result/, as in /input/token/claims/email',
+});
+
+const decisionLog = z
+  .strictObject({
+    enabled: z.boolean().default(true).describe('Whether every decision is logged.'),
+    include_body: z
+      .boolean()
+      .default(false)
+      .describe("Whether the request's body is part of the logged input."),
+    mask: z
+      .array(pointer)
+      .default([])
+      .describe('JSON pointers (RFC 6901) to what is masked besides tokens and cookies, which always are.'),
+  })
+  .prefault({})
+  .describe("The decision log, with OPA's event fields.");
+
+const log = z
+  .strictObject({
+    level: z
+      .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'])
+      .default('info')
+      .describe("The least severity that the server's own log shows."),
+  })
+  .prefault({})
+  .describe("The server's own log.");
+
+const workers = z
+  .number()
+  .check(
+    check((count) => {
+      if (count === 1) return undefined;
+      return {
+        wrong: 'can only be 1 for now: one process is the whole server',
+        mend: 'write 1, or leave it out',
+      };
+    }, true),
+  )
+  .meta({ const: 1 })
+  .default(1)
+  .describe('Processes. One process is the whole server.');
+
+/** The whole file: YAML's values in, {@link Config} out, with paths not yet resolved. */
+export const configSchema = z
+  .strictObject({
+    listen,
+    identity,
+    token: tokenSchema,
+    workers,
+    policy,
+    decision_log: decisionLog,
+    log,
+    shutdown_grace: duration('0s', '1h', '10s', 'How long calls in flight may take to finish after SIGTERM.'),
+  })
+  .meta({ title: 'Countersign configuration', description: 'The file that countersign serve -c reads.' });
+
+type DeepReadonly<T> = T extends readonly (infer Item)[]
+  ? readonly DeepReadonly<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+    : T;
+
+/**
+ * A configuration that was checked, with every default filled in. Its names are those of the file, so that
+ * there is one vocabulary; durations are milliseconds; `bundle`, `policy.path` and a `jwks` file are absolute
+ * paths, so that a `jwks` starting with `/` is a file.
+ */
+export type Config = DeepReadonly<z.output<typeof configSchema>>;
+
+/** One entry of `token.issuers`. */
+export type IssuerConfig = Config['token']['issuers'][number];

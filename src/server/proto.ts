@@ -1,0 +1,23 @@
+import { fileURLToPath } from 'node:url';
+import { loadPackageDefinition, type ServiceDefinition } from '@grpc/grpc-js';
+import { loadSync, type Options } from '@grpc/proto-loader';
+
+/** The same from src/server and from dist/server. */
+const PROTO = fileURLToPath(new URL('../../proto', import.meta.url));
+
+/**
+ * How messages look in JavaScript: protobuf's JSON names, numbers for int64 (no field of ext_authz holds one
+ * near 2^53) and for enums, Buffers for bytes, and only what was on the wire.
+ */
+const SHAPE: Options = { longs: Number, enums: Number };
+
+interface Loaded {
+  envoy: { service: { auth: { v3: { Authorization: { service: ServiceDefinition } } } } };
+}
+
+/** `envoy.service.auth.v3.Authorization`, from proto/. Its messages are typed in src/envoy/messages.ts. */
+export const authorizationService: ServiceDefinition = (
+  loadPackageDefinition(
+    loadSync('envoy/service/auth/v3/external_auth.proto', { ...SHAPE, includeDirs: [PROTO] }),
+  ) as unknown as Loaded
+).envoy.service.auth.v3.Authorization.service;
