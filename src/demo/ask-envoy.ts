@@ -1,49 +1,21 @@
-import { request as httpsRequest } from 'node:https';
-import type { Ask, Case, Seen } from './cases.js';
+import type { Ask } from './cases.js';
+import { http1 } from './mtls-request.js';
 import type { Echo } from './upstream.js';
 
-/** Asks through Envoy: mTLS as the case's workload, HTTP/1.1, to the echo upstream behind it. */
-export function askEnvoy(port: number, caPem: string): Ask {
-  return async (asked) => {
-    const { status, body } = await send(port, caPem, asked);
+/** Asks through Envoy: mTLS as the case's workload, to the echo upstream behind it. */
+export function askEnvoy(port: number, ca: string): Ask {
+  return async ({ workload, method, path, token, headers }) => {
+    const { status, body } = await http1({
+      port,
+      ca,
+      certPem: workload.certPem,
+      keyPem: workload.keyPem,
+      method,
+      path,
+      headers: { ...(token !== undefined && { authorization: `Bearer ${token}` }), ...headers },
+    });
     if (status !== 200) return { status, reason: (JSON.parse(body) as { reason: string }).reason };
     const upstreamSpiffeId = (JSON.parse(body) as Echo).headers['x-countersign-spiffe-id'];
-    return {
-      status,
-      reason: 'allowed',
-      ...(typeof upstreamSpiffeId === 'string' && { upstreamSpiffeId }),
-    } as Seen;
+    return { status, reason: 'allowed', ...(typeof upstreamSpiffeId === 'string' && { upstreamSpiffeId }) };
   };
-}
-
-function send(port: number, ca: string, asked: Case): Promise<{ status: number; body: string }> {
-  return new Promise((resolve, reject) => {
-    const request = httpsRequest(
-      {
-        host: '127.0.0.1',
-        port,
-        servername: 'localhost',
-        ca,
-        cert: asked.workload.certPem,
-        key: asked.workload.keyPem,
-        agent: false,
-        method: asked.method,
-        path: asked.path,
-        headers: {
-          ...(asked.token !== undefined && { authorization: `Bearer ${asked.token}` }),
-          ...asked.headers,
-        },
-        timeout: 10_000,
-      },
-      (response) => {
-        let body = '';
-        response.setEncoding('utf8');
-        response.on('data', (text) => (body += text));
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
-      },
-    );
-    request.on('timeout', () => request.destroy(new Error('no answer within 10 s')));
-    request.on('error', reject);
-    request.end();
-  });
 }
