@@ -1,0 +1,83 @@
+import { refuse, type Refusal } from '../errors/refusal.js';
+import { parseExact } from '../json/exact.js';
+import type { Headers } from './headers.js';
+import type { HttpRequest } from './messages.js';
+import { parseMultipart } from './multipart.js';
+import { parseParameters } from './parameters.js';
+import { sanitizedUtf8 } from './text.js';
+import { parseUrlencoded } from './urlencoded.js';
+
+/** What OPA-Envoy says of the body. */
+export interface BodyInput {
+  /** Null where there is none, where it is truncated, and where its media type is not one that is parsed. */
+  readonly parsed_body: unknown;
+  /** Whether Envoy forwarded less than the client sent. */
+  readonly truncated_body: boolean;
+}
+
+/**
+ * Parses the body that Envoy was told to buffer (`with_request_body`): JSON, forms of both kinds. A gRPC
+ * message can't be read without its descriptors, and counts as not parsed.
+ *
+ * Refused is a body that is not of the type it claims, and JSON that repeats a member: the upstream may take
+ * the other one.
+ */
+export function readBody(http: HttpRequest, headers: Headers): BodyInput | Refusal<'request_malformed'> {
+  const header = (name: string) => headers.values(name).join(',');
+  if (header('x-envoy-auth-partial-body') === 'true') return TRUNCATED;
+  const type = header('content-type');
+  const parse = PARSERS.find(([mediaType]) => type.toLowerCase().includes(mediaType))?.[1];
+  const text = bodyText(http);
+  if (parse === undefined || text === '') return NONE;
+
+  const length = header('content-length');
+  if (length !== '') {
+    if (!/^[+-]?[0-9]{1,18}$/.test(length)) return malformed('content-length is not a number');
+    if (Number(length) > Buffer.byteLength(text)) return TRUNCATED;
+  }
+  return parse(text, type);
+}
+
+/** The body as text, whether Envoy sent it as text or as bytes (`pack_as_bytes`); empty when there is none. */
+export function bodyText(http: HttpRequest): string {
+  return http.body || (http.rawBody ? sanitizedUtf8(http.rawBody) : '');
+}
+
+const NONE: BodyInput = { parsed_body: null, truncated_body: false };
+const TRUNCATED: BodyInput = { parsed_body: null, truncated_body: true };
+
+type Parse = (text: string, contentType: string) => BodyInput | Refusal<'request_malformed'>;
+
+/** The first whose media type occurs in Content-Type is it, as in OPA-Envoy. */
+const PARSERS: readonly (readonly [mediaType: string, parse: Parse])[] = [
+  ['application/json', parseJson],
+  ['application/grpc', () => NONE],
+  ['application/x-www-form-urlencoded', (text) => parsed(parseUrlencoded(text))],
+  ['multipart/form-data', parseForm],
+];
+
+function parseJson(text: string): BodyInput | Refusal<'request_malformed'> {
+  try {
+    return { parsed_body: parseExact(text), truncated_body: false };
+  } catch (error) {
+    // The parser's messages give offsets and never quote the text.
+    return malformed(`the body is not JSON: ${(error as SyntaxError).message}`);
+  }
+}
+
+function parseForm(text: string, contentType: string): BodyInput | Refusal<'request_malformed'> {
+  const parameters = parseParameters(contentType)?.parameters;
+  if (parameters === undefined) return malformed('content-type has malformed parameters');
+  const boundary = parameters.get('boundary');
+  return boundary === undefined ? NONE : parsed(parseMultipart(text, boundary));
+}
+
+function parsed(form: object | undefined): BodyInput | Refusal<'request_malformed'> {
+  return form === undefined
+    ? malformed('the body is not the form it claims to be')
+    : { parsed_body: form, truncated_body: false };
+}
+
+function malformed(detail: string): Refusal<'request_malformed'> {
+  return refuse('request_malformed', detail);
+}

@@ -1,0 +1,60 @@
+import type { RequestCode, RequestFacts } from '../decision/facts.js';
+import { isRefusal, refuse, type Refusal } from '../errors/refusal.js';
+import { readHeaders } from './headers.js';
+import { opaInput } from './input.js';
+import type { CheckRequest, HttpRequest } from './messages.js';
+import { readPath, type RequestPath } from './path.js';
+
+/** Headers of this prefix are Countersign's to set: nobody else's may reach the upstream. */
+const OURS = 'x-countersign-';
+
+/** A connection of the network filter asks for nothing in particular. */
+const NO_PATH: RequestPath = { path: '', rawPath: '', query: '' };
+
+/**
+ * One envoy.service.auth.v3.CheckRequest in the words of the pipeline. Never throws for one that was decoded
+ * from protobuf. The peer is told by certificate and principal alone: `source.service` comes from a header.
+ *
+ * Refused are paths of more than one meaning (`path_refused`), and a query or body that is not what it
+ * claims to be (`request_malformed`).
+ */
+export function toFacts(request: CheckRequest): RequestFacts | Refusal<RequestCode> {
+  const attributes = request.attributes ?? {};
+  const http = attributes.request?.http ?? undefined;
+  const headers = readHeaders(http ?? {});
+  const target = http ? requestPath(http) : NO_PATH;
+  if (isRefusal(target)) return target;
+  const envoyInput = opaInput(attributes, headers, target);
+  if (isRefusal(envoyInput)) return envoyInput;
+  const forged = headers.names().filter((name) => name.toLowerCase().startsWith(OURS));
+  return {
+    peer: {
+      certificate: attributes.source?.certificate ?? '',
+      principal: attributes.source?.principal ?? '',
+      forwardedClientCert: headers.values('x-forwarded-client-cert'),
+    },
+    authorization: headers.values('authorization'),
+    route: attributes.contextExtensions ?? {},
+    forgedHeaders: [...new Set(forged.map((name) => name.toLowerCase()))],
+    ...(http && {
+      http: {
+        method: http.method ?? '',
+        path: target.path,
+        rawPath: target.rawPath,
+        query: target.query,
+        host: http.host ?? '',
+        scheme: http.scheme ?? '',
+      },
+    }),
+    envoyInput,
+  };
+}
+
+/** RFC 9112 section 3.2: `*` asks for OPTIONS of the server as a whole, and only CONNECT has no path. */
+function requestPath({ method, path }: HttpRequest): RequestPath | Refusal<'path_refused'> {
+  const target = readPath(path ?? '');
+  if (isRefusal(target)) return target;
+  if (target.rawPath === '' && method !== 'CONNECT') return refuse('path_refused', 'no path');
+  if (target.rawPath === '*' && method !== 'OPTIONS') return refuse('path_refused', '* is for OPTIONS alone');
+  return target;
+}

@@ -1,0 +1,73 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { parseAllDocuments } from 'yaml';
+import { parseConfig } from '../../src/config/load.js';
+import { ConfigError } from '../../src/config/problem.js';
+import { isRefusal } from '../../src/errors/refusal.js';
+import { compileRego } from '../../src/rego/compiler.js';
+import { type Snippet, snippets } from './snippets.js';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const run = promisify(execFile);
+
+/** What a reader pastes into a shell; the README's own two commands are run by test/e2e/fresh-clone.test.ts. */
+async function runShell({ text }: Snippet): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'countersign-docs-'));
+  try {
+    for (const part of ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'src', 'proto', 'policies', 'examples', 'dist'])
+      await cp(join(ROOT, part), join(folder, part), { recursive: true });
+    await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+    await run('bash', ['-euo', 'pipefail', '-c', text], { cwd: folder, timeout: 120_000 });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** What it means to run a block, by its language. A language that is not here fails the test. */
+const RUN: { [language: string]: (snippet: Snippet) => void | Promise<void> } = {
+  text: () => undefined, // pictures and output: nothing to run
+  json: ({ text }) => void JSON.parse(text),
+  yaml: ({ text }) => {
+    if (text.startsWith('# countersign.yaml')) {
+      const config = parseConfig(text, { file: 'countersign.yaml', env: {} });
+      if (config instanceof ConfigError) throw config;
+    } else {
+      for (const document of parseAllDocuments(text)) expect(document.errors).toEqual([]);
+    }
+  },
+  rego: async ({ text }) => {
+    const name = /^package (\S+)/m.exec(text)?.[1] ?? '';
+    const rule = /^(?:default )?(\w+)/m.exec(text.slice(text.indexOf(name) + name.length).replace(/^(#|import).*$/gm, ''))?.[1];
+    const entrypoints = [`${name.replaceAll('.', '/')}/${rule}`];
+    const compiled = await compileRego([{ path: 'policy.rego', content: text }], { entrypoints });
+    if (isRefusal(compiled)) throw new Error(compiled.detail);
+  },
+  sh: runShell,
+};
+
+const all = await snippets();
+const FRESH_CLONE = /^npm (ci|start|test)\b/;
+
+describe('every code block of the documentation', () => {
+  test.each(all.filter(({ text }) => !FRESH_CLONE.test(text)).map((snippet) => [`${snippet.page}:${snippet.line}`, snippet]))(
+    '%s does what it says',
+    async (_place, snippet) => {
+      const check = RUN[snippet.language];
+      if (check === undefined) throw new Error(`nothing runs blocks of the language "${snippet.language}"`);
+      await check(snippet);
+    },
+    150_000,
+  );
+
+  test('the two commands of the README are run in a fresh clone, and nothing else is left out', () => {
+    const left = all.filter(({ text }) => FRESH_CLONE.test(text)).map(({ page, text }) => [page, text.trim()]);
+    expect(left).toEqual([
+      ['README.md', 'npm ci && npm start'],
+      ['README.md', 'npm test'],
+    ]);
+  });
+});
