@@ -8,6 +8,12 @@ import { readPath, type RequestPath } from './path.js';
 /** Headers of this prefix are Countersign's to set: nobody else's may reach the upstream. */
 const OURS = 'x-countersign-';
 
+/**
+ * Each one is removed, and Envoy answers 500 to more than 100 header mutations: a client must not be able to
+ * use up those of a policy.
+ */
+const MOST_FORGED = 5;
+
 /** A connection of the network filter asks for nothing in particular. */
 const NO_PATH: RequestPath = { path: '', rawPath: '', query: '' };
 
@@ -26,7 +32,10 @@ export function toFacts(request: CheckRequest): RequestFacts | Refusal<RequestCo
   if (isRefusal(target)) return target;
   const envoyInput = opaInput(attributes, headers, target);
   if (isRefusal(envoyInput)) return envoyInput;
-  const forged = headers.names().filter((name) => name.toLowerCase().startsWith(OURS));
+  const named = headers.names().map((name) => name.toLowerCase());
+  const forgedHeaders = [...new Set(named.filter((name) => name.startsWith(OURS)))];
+  if (forgedHeaders.length > MOST_FORGED)
+    return refuse('request_malformed', `more than ${MOST_FORGED} ${OURS}* headers`);
   return {
     peer: {
       certificate: attributes.source?.certificate ?? '',
@@ -35,7 +44,7 @@ export function toFacts(request: CheckRequest): RequestFacts | Refusal<RequestCo
     },
     authorization: headers.values('authorization'),
     route: attributes.contextExtensions ?? {},
-    forgedHeaders: [...new Set(forged.map((name) => name.toLowerCase()))],
+    forgedHeaders,
     ...(http && {
       http: {
         method: http.method ?? '',

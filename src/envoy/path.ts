@@ -23,8 +23,9 @@ const UNRESERVED = /[A-Za-z0-9\-._~]/;
  * - runs of slashes become one; `.` and `..` are resolved; a trailing slash stays
  *
  * Refused is what servers read in different ways: an escaped or plain backslash, an escaped slash, a control
- * character, a broken escape, a `..` above the root or behind repeated slashes (merged before it is resolved, or
- * after), and an empty or dot segment that hides behind path parameters (`/;/`, `/..;x/`). `*` and the empty path of CONNECT stay as they are.
+ * character, a broken escape, escapes that are not UTF-8, a `..` above the root or behind repeated slashes
+ * (merged before it is resolved, or after), and an empty or dot segment that hides behind path parameters
+ * (`/;/`, `/..;x/`). `*` and the empty path of CONNECT stay as they are.
  */
 export function readPath(target: string): RequestPath | Refusal<'path_refused'> {
   const { rawPath, query } = split(target);
@@ -78,7 +79,17 @@ function spell(path: string): string | Refusal<'path_refused'> {
       }
     }
   }
-  return out;
+  return isUtf8(out) ? out : refuse('path_refused', 'escapes that are not UTF-8');
+}
+
+/** Overlong forms (`%C0%AF`) are a slash to some servers, and other encodings are anybody's guess. */
+function isUtf8(escaped: string): boolean {
+  try {
+    decodeURIComponent(escaped);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Merges slashes and resolves dot segments (RFC 3986 section 5.2.4), refusing to climb above the root. */

@@ -70,6 +70,23 @@ describe('the facts of a request', () => {
   });
 });
 
+describe('headers that only Countersign may set', () => {
+  const headers = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`X-Countersign-${index}`, 'forged']));
+
+  test('are told by name where the client sent them', () => {
+    expect(facts({ headers: { ...headers(2), 'x-other': '1' } }).forgedHeaders).toEqual([
+      'x-countersign-0',
+      'x-countersign-1',
+    ]);
+  });
+
+  test('trap 11: so many of them that removing them takes the mutations of a policy refuse the request', () => {
+    expect(facts({ headers: headers(5) }).forgedHeaders).toHaveLength(5);
+    expect(ask({ headers: headers(6) })).toMatchObject({ code: 'request_malformed' });
+  });
+});
+
 describe('headers in either form', () => {
   test('trap 17: two authorization headers never look like one token', () => {
     expect(facts({ headers: { authorization: 'Bearer a,Bearer b' } }).authorization).toEqual([

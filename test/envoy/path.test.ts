@@ -43,6 +43,8 @@ describe('the canonical path', () => {
     ['an encoded line feed', '/a%0Ab'],
     ['DEL', '/a%7f'],
     ['a broken escape', '/a%zz'],
+    ['an overlong slash', '/a%C0%AFb'],
+    ['an escape that is not UTF-8', '/caf%E9'],
     ['an escape cut short', '/a%4'],
     ['a dot segment with parameters', '/a/..;x/admin'],
     ['one whose semicolon is encoded', '/a/..%3Bx/admin'],

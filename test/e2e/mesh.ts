@@ -1,0 +1,105 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { EnvoySetup } from '../../src/demo/envoy-config.js';
+import { startEnvoy, type Envoy } from '../../src/demo/envoy.js';
+import { startIssuer, type Issuer } from '../../src/demo/issuer.js';
+import { mintTrustDomain, type Svid, type TrustDomain } from '../../src/demo/trust-domain.js';
+import { startUpstream, type Echo, type Upstream } from '../../src/demo/upstream.js';
+import { envoyBinary } from '../support/real-envoy.js';
+import { type EngineProcess, startEngine } from './engine.js';
+export type { Echo };
+
+/** A small mesh on loopback: a trust domain, an issuer, an upstream, and what is started of the rest. */
+export interface Mesh {
+  readonly folder: string;
+  readonly domain: TrustDomain;
+  readonly issuer: Issuer;
+  readonly upstream: Upstream;
+  readonly frontend: Svid;
+  readonly reporting: Svid;
+  /** Writes a policy folder and a configuration, and starts the engine on it. */
+  engine(overrides?: { grpc?: string; config?: string; policy?: string }): Promise<EngineProcess>;
+  /** Starts a real Envoy that asks the engine at this address. */
+  envoy(engine: string, overrides?: Partial<EnvoySetup>, extraRoots?: string): Promise<Envoy>;
+  /** Ends everything that was started. */
+  close(): Promise<void>;
+}
+
+export async function startMesh(): Promise<Mesh> {
+  const folder = await mkdtemp(join(tmpdir(), 'countersign-e2e-'));
+  const domain = await mintTrustDomain('example.org');
+  const own = await domain.issueSvid('/ns/shop/sa/orders', { dns: ['localhost'] });
+  const issuer = await startIssuer({ audience: 'orders' });
+  const upstream = await startUpstream();
+  const closers: (() => Promise<unknown>)[] = [() => issuer.close(), () => upstream.close()];
+  let started = 0;
+
+  return {
+    folder,
+    domain,
+    issuer,
+    upstream,
+    frontend: await domain.issueSvid('/ns/shop/sa/frontend'),
+    reporting: await domain.issueSvid('/ns/shop/sa/reporting'),
+
+    async engine({ grpc = '127.0.0.1:0', config = '', policy } = {}) {
+      const name = `engine-${++started}`;
+      await writeFile(join(folder, `${name}.pem`), domain.bundlePem);
+      let policies = new URL('../../policies', import.meta.url).pathname;
+      if (policy !== undefined) {
+        policies = await mkdtemp(join(folder, 'policies-'));
+        await writeFile(join(policies, 'policy.rego'), policy);
+      }
+      const file = join(folder, `${name}.yaml`);
+      await writeFile(file, configText({ grpc, bundle: `${name}.pem`, issuer: issuer.url, policies, more: config }));
+      const engine = await startEngine(file);
+      closers.push(async () => {
+        engine.kill('SIGKILL');
+        await engine.exited;
+      });
+      return engine;
+    },
+
+    async envoy(engine, overrides = {}, extraRoots = '') {
+      const place = await mkdtemp(join(folder, 'envoy-'));
+      const write = async (name: string, text: string) => {
+        await writeFile(join(place, name), text, { mode: 0o600 });
+        return join(place, name);
+      };
+      const envoy = await startEnvoy(envoyBinary, place, {
+        certificate: await write('svid.pem', own.certPem),
+        key: await write('key.pem', own.keyPem),
+        roots: await write('roots.pem', domain.bundlePem + extraRoots),
+        engine,
+        upstreamPort: upstream.port,
+        ...overrides,
+      });
+      closers.push(() => envoy.stop());
+      return envoy;
+    },
+
+    async close() {
+      for (const close of closers.reverse()) await close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function configText(of: { grpc: string; bundle: string; issuer: string; policies: string; more: string }): string {
+  return `
+listen: { grpc: '${of.grpc}', admin: 127.0.0.1:0 }
+identity:
+  trust_domains:
+    example.org: { bundle: ./${of.bundle} }
+token:
+  issuers:
+    - issuer: ${of.issuer}
+      audiences: [orders]
+      jwks: discovery
+      algorithms: [ES256]
+      jwks_cooldown: 1s
+policy: { path: ${of.policies} }
+${of.more}
+`;
+}
