@@ -51,8 +51,6 @@ export interface TokenRequest {
   readonly audience?: string;
   /** Milliseconds since the epoch. */
   readonly now: number;
-  /** Aborts waiting for keys (the caller's deadline). Verification then refuses with token_keys_unavailable. */
-  readonly signal?: AbortSignal;
 }
 
 /**

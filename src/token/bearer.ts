@@ -1,0 +1,24 @@
+import { refuse, type Refusal } from '../errors/refusal.js';
+
+export type BearerCode = 'token_missing' | 'token_duplicate' | 'token_too_large' | 'token_malformed';
+
+/**
+ * The token of `Authorization: Bearer` (RFC 6750 section 2.1). A header of another scheme is no token of
+ * ours; more than one header is refused, since the next hop might read the other one.
+ *
+ * @param lines every value of the header that arrived; Envoy may have joined several with commas
+ * @param maxBytes a longer token is refused before anything of it is decoded
+ */
+export function readBearer(lines: readonly string[], maxBytes: number): string | Refusal<BearerCode> {
+  if (lines.length === 0) return refuse('token_missing', 'no authorization header');
+  if (lines.length > 1) return refuse('token_duplicate', 'more than one authorization header');
+  const line = lines[0]!;
+  // Neither a token nor a scheme may hold a comma: it is what joins two headers into one.
+  if (/,/.test(line)) return refuse('token_duplicate', 'a comma in the authorization header');
+  const match = /^bearer(?: +(.*))?$/i.exec(line);
+  if (match === null) return refuse('token_missing', 'an authorization header of another scheme than Bearer');
+  const token = match[1] ?? '';
+  if (token.length > maxBytes) return refuse('token_too_large', `longer than ${maxBytes} bytes`);
+  if (!/^[A-Za-z0-9\-._~+/]+=*$/.test(token)) return refuse('token_malformed', 'not a token68');
+  return token;
+}

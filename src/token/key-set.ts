@@ -1,0 +1,93 @@
+import { calculateJwkThumbprint, type JWK } from 'jose';
+import { parseExact, type ExactJson } from '../json/exact.js';
+import { sameAlgorithm, suits } from './algorithms.js';
+
+/** A public key of an issuer. */
+export interface VerificationKey {
+  readonly jwk: JWK;
+  readonly keyId: string | undefined;
+  /** RFC 7638, SHA-256, and the key's own `alg`: two keys are the same when this is. */
+  readonly identity: string;
+}
+
+/** All keys that an issuer publishes at one moment. */
+export class KeySet {
+  private readonly identities: ReadonlySet<string>;
+
+  constructor(readonly keys: readonly VerificationKey[]) {
+    this.identities = new Set(keys.map(({ identity }) => identity));
+  }
+
+  /** Whether a key that vouched for a token earlier is still published. */
+  has(key: VerificationKey): boolean {
+    return this.identities.has(key.identity);
+  }
+
+  /**
+   * The keys that may have signed a token. One without `kid` is only unambiguous where one key suits it
+   * (RFC 7515 section 4.1.4 leaves kid optional).
+   */
+  candidates(alg: string, keyId: string | undefined): readonly VerificationKey[] {
+    const suitable = this.keys.filter(
+      ({ jwk }) => suits(alg, jwk.kty!, jwk.crv) && (jwk.alg === undefined || sameAlgorithm(jwk.alg, alg)),
+    );
+    if (keyId !== undefined) return suitable.filter((key) => key.keyId === keyId);
+    return suitable.length === 1 ? suitable : [];
+  }
+
+  /** Whether any key goes by this id, suitable or not: asking the issuer again would bring nothing new. */
+  knows(keyId: string | undefined): boolean {
+    return keyId === undefined ? this.keys.length > 0 : this.keys.some((key) => key.keyId === keyId);
+  }
+}
+
+/**
+ * Reads a JWK Set (RFC 7517 section 5). Keys that cannot verify are passed over, as its section 5 asks: symmetric
+ * or private ones, those for encryption, RSA under 2048 bits (RFC 7518 section 3.3), and those of unknown types.
+ *
+ * @throws Error, without any of the text, when it is not a JWK Set
+ */
+export async function parseKeySet(text: string): Promise<KeySet> {
+  let document: ExactJson;
+  try {
+    document = parseExact(text);
+  } catch {
+    throw new Error('not JSON');
+  }
+  if (!isObject(document) || !Array.isArray(document.keys)) throw new Error('not a JWK Set');
+  const keys = await Promise.all(document.keys.filter(isUsable).map(readKey));
+  return new KeySet(keys.flatMap((key) => key ?? []));
+}
+
+const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'k'];
+
+function isUsable(key: ExactJson): key is { [name: string]: ExactJson } {
+  if (!isObject(key)) return false;
+  if (!['RSA', 'EC', 'OKP'].includes(key.kty as string)) return false;
+  if (PRIVATE_MEMBERS.some((name) => key[name] !== undefined)) return false;
+  if (key.use !== undefined && key.use !== 'sig') return false;
+  if (key.key_ops !== undefined && !(Array.isArray(key.key_ops) && key.key_ops.includes('verify')))
+    return false;
+  return key.kty !== 'RSA' || bits(key.n) >= 2048;
+}
+
+function bits(modulus: ExactJson | undefined): number {
+  return typeof modulus === 'string' ? Buffer.from(modulus, 'base64url').length * 8 : 0;
+}
+
+async function readKey(key: { [name: string]: ExactJson }): Promise<VerificationKey | undefined> {
+  const { kty, crv, n, e, x, y, alg, kid } = key as unknown as JWK;
+  const jwk = Object.fromEntries(
+    Object.entries({ kty, crv, n, e, x, y, alg }).filter(([, value]) => typeof value === 'string'),
+  ) as unknown as JWK;
+  try {
+    const identity = `${await calculateJwkThumbprint(jwk)} ${jwk.alg ?? ''}`;
+    return { jwk, keyId: typeof kid === 'string' ? kid : undefined, identity };
+  } catch {
+    return undefined; // a member that its type needs is missing
+  }
+}
+
+function isObject(value: ExactJson): value is { [name: string]: ExactJson } {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
