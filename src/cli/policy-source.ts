@@ -17,7 +17,9 @@ export async function loadConfiguredPolicy(config: Config['policy']): Promise<Po
   const found = await stat(config.path).catch((error: NodeJS.ErrnoException) => {
     throw new Failure(`policy.path: ${config.path} cannot be read (${error.code})`);
   });
-  const bytes = found.isDirectory() ? await buildBundle(config.path, entrypoints) : await readFile(config.path);
+  const bytes = found.isDirectory()
+    ? await buildBundle(config.path, entrypoints)
+    : await readFile(config.path);
   const bundle = await readBundle(bytes);
   if (isRefusal(bundle)) throw new Failure(`policy.path: ${config.path}: ${bundle.detail}`);
   const policy = await loadPolicy({

@@ -7,14 +7,7 @@ import { toFacts } from '../envoy/facts.js';
 import type { CheckRequest, CheckResponse } from '../envoy/messages.js';
 import { toCheckResponse } from '../envoy/response.js';
 import { isRefusal, type Refusal } from '../errors/refusal.js';
-
-/** One decision with the request it answered, for whoever watches. Durations are nanoseconds. */
-export interface Observation {
-  readonly decision: Decision;
-  /** Absent when the request could not be understood. */
-  readonly facts?: RequestFacts;
-  readonly durations: { readonly facts: number; readonly response: number; readonly total: number };
-}
+import type { Observation } from '../telemetry/observation.js';
 
 export interface AuthorizationOptions {
   readonly pipeline: Pipeline;
@@ -42,7 +35,8 @@ export function createAuthorization(options: AuthorizationOptions) {
         if (call.cancelled) return;
         respond(options, callback, settled, facts, started, factsDone);
       };
-      if (decision instanceof Promise) decision.then(answer).catch((error) => defect(options, callback, error));
+      if (decision instanceof Promise)
+        decision.then(answer).catch((error) => defect(options, callback, error));
       else answer(decision);
     } catch (error) {
       defect(options, callback, error);
@@ -79,7 +73,11 @@ function respond(
 function defect(options: AuthorizationOptions, callback: sendUnaryData<CheckResponse>, error: unknown): void {
   callback(null, {
     status: { code: GRPC.INTERNAL, message: 'internal_error' },
-    deniedResponse: { status: { code: 403 }, headers: [], body: '{"error":"access_denied","reason":"internal_error"}' },
+    deniedResponse: {
+      status: { code: 403 },
+      headers: [],
+      body: '{"error":"access_denied","reason":"internal_error"}',
+    },
   });
   options.onDefect(error);
 }

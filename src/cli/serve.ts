@@ -1,0 +1,40 @@
+import { Command } from 'commander';
+import { createLog, type Log } from '../telemetry/log.js';
+import { readConfig } from './config.js';
+import { startEngine, type Engine } from './engine.js';
+
+/** `countersign serve -c FILE` */
+export function serveCommand(): Command {
+  return new Command('serve')
+    .description('answer Envoy, until SIGTERM')
+    .requiredOption('-c, --config <file>', 'the configuration file')
+    .action(async (options: { config: string }) => {
+      const config = await readConfig(options.config);
+      const log = createLog(config.log.level);
+      endOnDefect(log);
+      const engine = await startEngine(config, { log });
+      stopOnSignal(engine);
+    });
+}
+
+/** SIGTERM (an orchestrator) and SIGINT (a terminal) drain; a second one does not wait. */
+function stopOnSignal(engine: Engine): void {
+  let stopping = false;
+  const stop = () => {
+    if (stopping) process.exit(130);
+    stopping = true;
+    void engine.stop().then(() => process.exit(0));
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+/** After an exception that nobody caught nothing is certain: an engine that is gone denies, too. */
+function endOnDefect(log: Log): void {
+  const end = (error: unknown) => {
+    log.fatal({ err: error }, 'a defect in Countersign; it ends here');
+    process.exit(70);
+  };
+  process.on('uncaughtException', end);
+  process.on('unhandledRejection', end);
+}

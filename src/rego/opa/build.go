@@ -1,0 +1,58 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/compile"
+)
+
+type buildRequest struct {
+	Files       []sourceFile `json:"files"`
+	Entrypoints []string     `json:"entrypoints"`
+	Revision    string       `json:"revision"`
+}
+
+// buildAnswer holds either a bundle or errors.
+type buildAnswer struct {
+	// Bundle is a .tar.gz; JSON writes it in base64.
+	Bundle   []byte       `json:"bundle,omitempty"`
+	Builtins []builtinUse `json:"builtins,omitempty"`
+	Errors   []problem    `json:"errors,omitempty"`
+}
+
+// build compiles sources to the bundle that `opa build --bundle --target wasm` would make of their folder.
+func build(decoder *json.Decoder) (any, error) {
+	var request buildRequest
+	if err := decoder.Decode(&request); err != nil {
+		return nil, fmt.Errorf("request: %w", err)
+	}
+	loaded, problems := load(request.Files)
+	if len(problems) > 0 {
+		return buildAnswer{Errors: problems}, nil
+	}
+	// compile.Compiler shows neither its compiled modules nor all of the errors, so this is compiled here
+	// first. Capabilities are this OPA's own: which built-ins the host supplies is for the host to judge.
+	compiler, problems := check(loaded, request.Entrypoints)
+	if len(problems) > 0 {
+		return buildAnswer{Errors: locate(problems, request.Files)}, nil
+	}
+	builtins := builtinUses(compiler.Modules)
+
+	var out bytes.Buffer
+	err := compile.New().
+		WithTarget(compile.TargetWasm).
+		WithRegoVersion(ast.RegoV1).
+		WithBundle(loaded).
+		WithEntrypoints(request.Entrypoints...).
+		WithRevision(request.Revision).
+		WithOutput(&out).
+		Build(context.Background())
+	if err != nil {
+		return buildAnswer{Errors: locate(problemsOf(err, "build_error"), request.Files)}, nil
+	}
+	return buildAnswer{Bundle: out.Bytes(), Builtins: builtins}, nil
+}

@@ -1,0 +1,146 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { ReasonCode } from '../decision/reasons.js';
+import type { Observation } from './observation.js';
+
+/** Where gauges of freshness are read from when somebody scrapes. Times are milliseconds since the epoch. */
+export interface FreshnessSources {
+  readonly jwks: () => readonly {
+    readonly issuer: string;
+    readonly keys: number;
+    readonly stale: boolean;
+    readonly lastSuccess?: number;
+  }[];
+  readonly trustBundles: () => readonly { readonly trustDomain: string; readonly lastSuccess?: number }[];
+  readonly policy: () => { readonly revision: string; readonly loadedAt: number } | undefined;
+}
+
+/** What the server counts. Labels are bounded: no subject, no path, no SPIFFE ID. */
+export interface Metrics {
+  observe(observation: Observation): void;
+  decisionLogDropped(cause: DropCause): void;
+  /** Prometheus' text exposition format. */
+  text(): Promise<string>;
+  readonly contentType: string;
+}
+
+/** `masking`: it could not be masked; `backpressure`: the sink was too slow; `failure`: anything else. */
+export type DropCause = 'masking' | 'backpressure' | 'failure';
+
+/** Seconds; from what a warm decision takes to what a caller waits at most. */
+const BUCKETS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
+
+export function createMetrics(version: string, sources: FreshnessSources): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+
+  const decisions = new Counter({
+    name: 'countersign_decisions_total',
+    help: 'Decisions, by outcome and reason code.',
+    labelNames: ['outcome', 'reason'],
+    registers,
+  });
+  const duration = new Histogram({
+    name: 'countersign_decision_duration_seconds',
+    help: 'From the decoded request to the answer handed over.',
+    buckets: BUCKETS,
+    registers,
+  });
+  const stages = new Histogram({
+    name: 'countersign_stage_duration_seconds',
+    help: 'Time in one stage of a decision; token includes waiting for keys.',
+    labelNames: ['stage'],
+    buckets: BUCKETS,
+    registers,
+  });
+  const dropped = new Counter({
+    name: 'countersign_decision_log_dropped_total',
+    help: 'Decision-log events that were not written.',
+    labelNames: ['cause'],
+    registers,
+  });
+  for (const cause of ['masking', 'backpressure', 'failure']) dropped.inc({ cause }, 0);
+  const build = new Gauge({
+    name: 'countersign_build_info',
+    help: 'Always 1; the labels tell what runs.',
+    labelNames: ['version', 'node'],
+    registers,
+  });
+  build.set({ version, node: process.version }, 1);
+  registerFreshness(registers, sources);
+
+  return {
+    observe({ decision, durations }) {
+      decisions.inc({ outcome: decision.outcome, reason: decision.reason satisfies ReasonCode });
+      duration.observe(durations.total / 1e9);
+      stages.observe({ stage: 'facts' }, durations.facts / 1e9);
+      for (const stage of ['identity', 'token', 'policy'] as const) {
+        const spent = decision.timings[stage];
+        if (spent !== undefined) stages.observe({ stage }, spent / 1e9);
+      }
+      stages.observe({ stage: 'response' }, durations.response / 1e9);
+    },
+    decisionLogDropped: (cause) => dropped.inc({ cause }),
+    text: () => registry.metrics(),
+    contentType: registry.contentType,
+  };
+}
+
+/** Gauges that are read off their source at each scrape, so that what is gone leaves no label behind. */
+function registerFreshness(registers: Registry[], sources: FreshnessSources): void {
+  const gauge = (name: string, help: string, labelNames: string[], collect: (gauge: Gauge) => void) =>
+    new Gauge({
+      name,
+      help,
+      labelNames,
+      registers,
+      collect() {
+        this.reset();
+        collect(this);
+      },
+    });
+  const jwks = (
+    name: string,
+    help: string,
+    value: (status: ReturnType<FreshnessSources['jwks']>[number]) => number | undefined,
+  ) =>
+    gauge(name, help, ['issuer'], (made) => {
+      for (const status of sources.jwks()) {
+        const number = value(status);
+        if (number !== undefined) made.set({ issuer: status.issuer }, number);
+      }
+    });
+
+  jwks('countersign_jwks_keys', "Keys of the issuer's set that can verify.", ({ keys }) => keys);
+  jwks(
+    'countersign_jwks_stale',
+    '1 when the keys are too old to be used, or were never loaded.',
+    ({ stale }) => (stale ? 1 : 0),
+  );
+  jwks(
+    'countersign_jwks_last_success_timestamp_seconds',
+    'When the keys were last fetched.',
+    ({ lastSuccess }) => seconds(lastSuccess),
+  );
+  gauge(
+    'countersign_trust_bundle_last_success_timestamp_seconds',
+    "When the trust domain's bundle was last read and good.",
+    ['trust_domain'],
+    (made) => {
+      for (const { trustDomain, lastSuccess } of sources.trustBundles())
+        if (lastSuccess !== undefined) made.set({ trust_domain: trustDomain }, seconds(lastSuccess)!);
+    },
+  );
+  gauge('countersign_policy_loaded_timestamp_seconds', 'When the policy in force was loaded.', [], (made) => {
+    const policy = sources.policy();
+    if (policy) made.set(seconds(policy.loadedAt)!);
+  });
+  gauge('countersign_policy_info', 'Always 1; the label is the revision in force.', ['revision'], (made) => {
+    const policy = sources.policy();
+    if (policy) made.set({ revision: policy.revision }, 1);
+  });
+}
+
+function seconds(milliseconds: number | undefined): number | undefined {
+  return milliseconds === undefined ? undefined : milliseconds / 1000;
+}
