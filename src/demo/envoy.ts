@@ -34,6 +34,8 @@ export async function startEnvoy(binary: string, folder: string, setup: EnvoySet
       '1',
       '--log-level',
       'warn',
+      '--file-flush-interval-msec',
+      '100',
       '--admin-address-path',
       adminAddressPath,
     ],
@@ -46,7 +48,7 @@ export async function startEnvoy(binary: string, folder: string, setup: EnvoySet
   const failed = new Promise<never>((_, reject) => child.once('error', reject));
   const stop = async () => {
     child.kill('SIGTERM');
-    await Promise.race([exited, sleep(3000).then(() => child.kill('SIGKILL'))]);
+    await Promise.race([exited, sleep(3000, undefined, { ref: false }).then(() => child.kill('SIGKILL'))]);
     await exited;
   };
 

@@ -9,8 +9,8 @@ export interface ClientRequest {
   readonly keyPem?: string;
   readonly method?: string;
   readonly path?: string;
-  /** An array sends the header that many times. */
-  readonly headers?: { readonly [name: string]: string | string[] };
+  /** An array of values sends the header that many times; a flat array is names and values in turn, as they are. */
+  readonly headers?: { readonly [name: string]: string | string[] } | readonly string[];
   readonly body?: string;
 }
 

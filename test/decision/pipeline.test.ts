@@ -222,7 +222,7 @@ describe('a defect', () => {
 
 describe('a TCP connection', () => {
   test('is decided on identity alone: no token is asked for, and policy sees no request', async () => {
-    const { http: _, ...tcp } = facts({ authorization: [] });
+    const { http: _http, ...tcp } = facts({ authorization: [] });
     const decision = await pipeline().decide(tcp, open);
     expect(decision.reason).toBe('allowed');
     expect(Object.keys(decision.policy!.input)).toEqual(['attributes', 'version', 'identity']);

@@ -4,8 +4,14 @@ import { REASON_CODES, REASONS } from '../../src/decision/reasons.js';
 describe('docs/reasons.md', () => {
   test('has a line for every reason, with its status, and for nothing else', async () => {
     const page = await readFile(new URL('../../docs/reasons.md', import.meta.url), 'utf8');
-    const lines = [...page.matchAll(/^\| `([a-z_]+)` \| (\d+|–) \|/gm)].map(([, code, status]) => [code, status]);
-    const expected = REASON_CODES.map((code) => [code, code === 'allowed' ? '–' : String(REASONS[code].http)]);
+    const lines = [...page.matchAll(/^\| `([a-z_]+)` \| (\d+|–) \|/gm)].map(([, code, status]) => [
+      code,
+      status,
+    ]);
+    const expected = REASON_CODES.map((code) => [
+      code,
+      code === 'allowed' ? '–' : String(REASONS[code].http),
+    ]);
     expect(lines.sort()).toEqual(expected.sort());
   });
 

@@ -18,7 +18,16 @@ const run = promisify(execFile);
 async function runShell({ text }: Snippet): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-docs-'));
   try {
-    for (const part of ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'src', 'proto', 'policies', 'examples', 'dist'])
+    for (const part of [
+      'package.json',
+      'tsconfig.json',
+      'tsconfig.build.json',
+      'src',
+      'proto',
+      'policies',
+      'examples',
+      'dist',
+    ])
       await cp(join(ROOT, part), join(folder, part), { recursive: true });
     await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
     await run('bash', ['-euo', 'pipefail', '-c', text], { cwd: folder, timeout: 120_000 });
@@ -41,7 +50,9 @@ const RUN: { [language: string]: (snippet: Snippet) => void | Promise<void> } = 
   },
   rego: async ({ text }) => {
     const name = /^package (\S+)/m.exec(text)?.[1] ?? '';
-    const rule = /^(?:default )?(\w+)/m.exec(text.slice(text.indexOf(name) + name.length).replace(/^(#|import).*$/gm, ''))?.[1];
+    const rule = /^(?:default )?(\w+)/m.exec(
+      text.slice(text.indexOf(name) + name.length).replace(/^(#|import).*$/gm, ''),
+    )?.[1];
     const entrypoints = [`${name.replaceAll('.', '/')}/${rule}`];
     const compiled = await compileRego([{ path: 'policy.rego', content: text }], { entrypoints });
     if (isRefusal(compiled)) throw new Error(compiled.detail);
@@ -53,7 +64,11 @@ const all = await snippets();
 const FRESH_CLONE = /^npm (ci|start|test)\b/;
 
 describe('every code block of the documentation', () => {
-  test.each(all.filter(({ text }) => !FRESH_CLONE.test(text)).map((snippet) => [`${snippet.page}:${snippet.line}`, snippet]))(
+  test.each(
+    all
+      .filter(({ text }) => !FRESH_CLONE.test(text))
+      .map((snippet) => [`${snippet.page}:${snippet.line}`, snippet]),
+  )(
     '%s does what it says',
     async (_place, snippet) => {
       const check = RUN[snippet.language];
@@ -64,7 +79,9 @@ describe('every code block of the documentation', () => {
   );
 
   test('the two commands of the README are run in a fresh clone, and nothing else is left out', () => {
-    const left = all.filter(({ text }) => FRESH_CLONE.test(text)).map(({ page, text }) => [page, text.trim()]);
+    const left = all
+      .filter(({ text }) => FRESH_CLONE.test(text))
+      .map(({ page, text }) => [page, text.trim()]);
     expect(left).toEqual([
       ['README.md', 'npm ci && npm start'],
       ['README.md', 'npm test'],

@@ -13,8 +13,15 @@ export interface Snippet {
 
 /** Every code block of README, ARCHITECTURE, CHANGELOG and docs/, in the order of the pages. */
 export async function snippets(): Promise<Snippet[]> {
-  const docs = (await readdir(new URL('docs', ROOT), { recursive: true })).filter((file) => file.endsWith('.md'));
-  const pages = ['README.md', 'ARCHITECTURE.md', 'CHANGELOG.md', ...docs.sort().map((file) => `docs/${file}`)];
+  const docs = (await readdir(new URL('docs', ROOT), { recursive: true })).filter((file) =>
+    file.endsWith('.md'),
+  );
+  const pages = [
+    'README.md',
+    'ARCHITECTURE.md',
+    'CHANGELOG.md',
+    ...docs.sort().map((file) => `docs/${file}`),
+  ];
   const found = await Promise.all(
     pages.map(async (page) => blocks(page, await readFile(new URL(page, ROOT), 'utf8'))),
   );

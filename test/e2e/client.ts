@@ -17,7 +17,7 @@ export function http2(asked: ClientRequest): Promise<ClientAnswer> {
     const stream = session.request({
       ':method': asked.method ?? 'GET',
       ':path': asked.path ?? '/',
-      ...asked.headers,
+      ...(asked.headers as { [name: string]: string | string[] } | undefined),
     });
     let answer: Omit<ClientAnswer, 'body'> = { status: 0, headers: {} };
     let body = '';

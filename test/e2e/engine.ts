@@ -5,9 +5,10 @@ const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 /** `countersign serve` as its own process, as operators run it. */
 export interface EngineProcess {
+  /** What it was called when it was started. */
+  readonly name: string;
   readonly grpc: string;
   readonly admin: string;
-  readonly pid: number;
   /** Lines of the decision log so far. */
   decisions(): Record<string, unknown>[];
   /** What it wrote to stderr: its operational log. */
@@ -18,9 +19,9 @@ export interface EngineProcess {
 }
 
 /** Starts it and waits until it says that it serves. Rejects with its log when it ends before that. */
-export async function startEngine(config: string, env: NodeJS.ProcessEnv = {}): Promise<EngineProcess> {
+export async function startEngine(config: string, name: string): Promise<EngineProcess> {
   const child = spawn(process.execPath, [MAIN, 'serve', '-c', config], {
-    env: { ...process.env, NODE_OPTIONS: '', ...env },
+    env: { ...process.env, NODE_OPTIONS: '' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';
@@ -35,9 +36,9 @@ export async function startEngine(config: string, env: NodeJS.ProcessEnv = {}): 
     () => stderr,
   );
   return {
+    name,
     grpc,
     admin,
-    pid: child.pid!,
     decisions: () => lines(stdout),
     log: () => stderr,
     kill: (signal) => child.kill(signal),

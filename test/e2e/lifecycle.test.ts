@@ -1,0 +1,204 @@
+import { execFile } from 'node:child_process';
+import { rename, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { credentials, loadPackageDefinition, makeGenericClientConstructor } from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+import { protoPath as healthProto } from 'grpc-health-check';
+import { askGrpc } from '../../src/demo/ask-grpc.js';
+import type { Case } from '../../src/demo/cases.js';
+import { mintTrustDomain, type Svid } from '../../src/demo/trust-domain.js';
+import { describeEnvoy } from '../support/real-envoy.js';
+import { http1 } from './client.js';
+import type { EngineProcess } from './engine.js';
+import { eventually } from './eventually.js';
+import { type Mesh, startMesh } from './mesh.js';
+
+const run = promisify(execFile);
+const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+
+let mesh: Mesh;
+beforeAll(async () => {
+  mesh = await startMesh();
+});
+afterAll(() => mesh?.close());
+
+function read(workload: Svid, token: string): Case {
+  const expect = { status: 200, reason: 'allowed' };
+  return { title: '', workload, method: 'GET', path: '/orders/7', token, expect };
+}
+
+describeEnvoy('an engine that comes and goes behind a real Envoy', () => {
+  test('trap 1: killed in mid-traffic it never allows, and back again it heals without touching Envoy', async () => {
+    const grpc = `unix://${join(mesh.folder, 'e.sock')}`;
+    const first = await mesh.engine({ grpc });
+    const envoy = await mesh.envoy(grpc);
+    const token = await mesh.issuer.mint({ scope: 'orders:read' });
+    const narrow = await mesh.issuer.mint({ scope: 'nothing' });
+    const ask = async (bearer: string) =>
+      (
+        await http1({
+          port: envoy.httpPort,
+          ca: mesh.domain.bundlePem,
+          certPem: mesh.frontend.certPem,
+          keyPem: mesh.frontend.keyPem,
+          path: '/orders/7',
+          headers: { authorization: `Bearer ${bearer}` },
+        })
+      ).status;
+    expect(await ask(token)).toBe(200);
+
+    let going = true;
+    const forbidden: number[] = [];
+    const wanted: number[] = [];
+    const traffic = (async () => {
+      while (going) {
+        forbidden.push(await ask(narrow));
+        wanted.push(await ask(token));
+      }
+    })();
+    await eventually(() => (wanted.length > 10 ? true : undefined));
+    first.kill('SIGKILL');
+    await first.exited;
+    const gone = wanted.length + 1;
+    await eventually(() => (wanted.length > gone + 10 ? true : undefined));
+    expect(new Set(wanted.slice(gone))).toEqual(new Set([403]));
+
+    await mesh.engine({ grpc });
+    await eventually(() => (wanted.at(-1) === 200 ? true : undefined));
+    going = false;
+    await traffic;
+    // What is not granted was denied before, during and after.
+    expect(new Set(forbidden)).toEqual(new Set([403]));
+    expect(await ask(token)).toBe(200);
+  }, 60_000);
+});
+
+describe('an engine over gRPC', () => {
+  let engine: EngineProcess;
+  let asker: ReturnType<typeof askGrpc>;
+  beforeEach(async () => {
+    engine = await mesh.engine();
+    asker = askGrpc(engine.grpc);
+  });
+  afterEach(() => asker.close());
+
+  test('says SERVING by grpc.health.v1, and with SIGTERM finishes its calls, flushes its log and ends with 0', async () => {
+    expect(await health(engine.grpc)).toBe('SERVING');
+    const token = await mesh.issuer.mint({ scope: 'orders:read' });
+    const answers = Array.from({ length: 50 }, () => asker.ask(read(mesh.frontend, token)));
+    await answers[0];
+    engine.kill('SIGTERM');
+    const seen = await Promise.all(answers);
+    expect(new Set(seen.map(({ status }) => status))).toEqual(new Set([200]));
+    asker.close();
+    expect(await engine.exited).toBe(0);
+    expect(engine.decisions()).toHaveLength(50);
+    expect(engine.log()).toContain('"msg":"stopped"');
+  });
+
+  test('takes a new signing key at its first token, and refuses the old one', async () => {
+    const before = await mesh.issuer.mint({ scope: 'orders:read' });
+    expect(await asker.ask(read(mesh.frontend, before))).toMatchObject({ reason: 'allowed' });
+    await mesh.issuer.rotate();
+    const after = await mesh.issuer.mint({ scope: 'orders:read' });
+    expect(await asker.ask(read(mesh.frontend, after))).toMatchObject({ reason: 'allowed' });
+    expect(await asker.ask(read(mesh.frontend, before))).toMatchObject({ reason: 'token_key_unknown' });
+  });
+
+  test('takes a rotated trust bundle without a restart', async () => {
+    const token = await mesh.issuer.mint({ scope: 'orders:read' });
+    const next = await mintTrustDomain('example.org');
+    const rotated = read(await next.issueSvid('/ns/shop/sa/frontend'), token);
+    expect(await asker.ask(rotated)).toMatchObject({ reason: 'certificate_untrusted' });
+    const file = join(mesh.folder, `${engine.name}.pem`);
+    await writeFile(`${file}.new`, mesh.domain.bundlePem + next.bundlePem);
+    await rename(`${file}.new`, file);
+    await eventually(async () => ((await asker.ask(rotated)).reason === 'allowed' ? true : undefined));
+    expect(await asker.ask(read(mesh.frontend, token))).toMatchObject({ reason: 'allowed' });
+  }, 30_000);
+});
+
+describe('the CLI', () => {
+  test('listens on a Unix socket that its owner and group may use, and takes over one that was left behind', async () => {
+    const path = join(mesh.folder, 's.sock');
+    const first = await mesh.engine({ grpc: `unix://${path}` });
+    expect((await stat(path)).mode & 0o777).toBe(0o660);
+    first.kill('SIGKILL');
+    await first.exited;
+    const second = await mesh.engine({ grpc: `unix://${path}` });
+    const asker = askGrpc(`unix://${path}`);
+    const token = await mesh.issuer.mint({ scope: 'orders:read' });
+    expect(await asker.ask(read(mesh.frontend, token))).toMatchObject({ reason: 'allowed' });
+    asker.close();
+    await expect(mesh.engine({ grpc: `unix://${path}` })).rejects.toThrow('another process listens on');
+    second.kill('SIGTERM');
+    expect(await second.exited).toBe(0);
+  });
+
+  test('says where a configuration is wrong and how to mend it, and ends with 2', async () => {
+    const file = join(mesh.folder, 'bad.yaml');
+    await writeFile(file, 'identity:\n  trust_domains: {}\ntokn: {}\n');
+    const failed = await run(process.execPath, [MAIN, 'serve', '-c', file]).catch((error) => error);
+    expect(failed.code).toBe(2);
+    expect(failed.stderr).toContain(`${file}:3:1: tokn`);
+    expect(failed.stderr).toContain('token');
+    expect(failed.stderr).not.toContain('    at ');
+  });
+
+  test('says where a policy is wrong, with the source line', async () => {
+    const policy = 'package mesh.authz\n\ndecision if input.identity.spiffe_id = = "x"\n';
+    await expect(mesh.engine({ policy })).rejects.toThrow(/policy\.rego:3:\d+: rego_parse_error/);
+  });
+
+  test('builds a bundle that serves as well as its folder', async () => {
+    const bundle = join(mesh.folder, 'bundle.tar.gz');
+    const policies = fileURLToPath(new URL('../../policies', import.meta.url));
+    await run(process.execPath, [
+      MAIN,
+      'build',
+      policies,
+      '-e',
+      'mesh/authz/decision',
+      '-o',
+      bundle,
+      '-r',
+      'r42',
+    ]);
+    const engine = await mesh.engine({ policies: bundle });
+    const asker = askGrpc(engine.grpc);
+    const token = await mesh.issuer.mint({ scope: 'orders:read' });
+    expect(await asker.ask(read(mesh.frontend, token))).toMatchObject({ reason: 'allowed' });
+    asker.close();
+    const [line] = await eventually(() => (engine.decisions().length > 0 ? engine.decisions() : undefined));
+    expect(line).toMatchObject({ bundles: { policy: { revision: 'r42' } } });
+  });
+
+  test('prints the JSON Schema of its configuration', async () => {
+    const { stdout } = await run(process.execPath, [MAIN, 'config', 'schema']);
+    expect(JSON.parse(stdout)).toMatchObject({ type: 'object', additionalProperties: false });
+  });
+});
+
+type HealthClient = (
+  request: object,
+  callback: (error: Error | null, answer?: { status: string }) => void,
+) => void;
+
+/** grpc.health.v1.Health/Check of the service that Envoy asks. */
+function health(address: string): Promise<string> {
+  const loaded = loadPackageDefinition(loadSync(healthProto, { enums: String })) as unknown as {
+    grpc: { health: { v1: { Health: { service: Parameters<typeof makeGenericClientConstructor>[0] } } } };
+  };
+  const Client = makeGenericClientConstructor(loaded.grpc.health.v1.Health.service, 'Health');
+  const client = new Client(address, credentials.createInsecure());
+  return new Promise((resolve, reject) => {
+    const check = client.check as unknown as HealthClient;
+    check.call(client, { service: 'envoy.service.auth.v3.Authorization' }, (error, answer) => {
+      client.close();
+      if (error) reject(error);
+      else resolve(answer!.status);
+    });
+  });
+}
