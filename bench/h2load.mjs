@@ -44,8 +44,12 @@ function run(command, args) {
     child.stdout.on('data', (text) => (output += text));
     child.stderr.on('data', (text) => (output += text));
     child.once('error', (error) =>
-      reject(error.code === 'ENOENT' ? new Error('h2load is missing: apt-get install nghttp2-client') : error),
+      reject(
+        error.code === 'ENOENT' ? new Error('h2load is missing: apt-get install nghttp2-client') : error,
+      ),
     );
-    child.once('exit', (code) => (code === 0 ? resolve(output) : reject(new Error(`${command} failed:\n${output}`))));
+    child.once('exit', (code) =>
+      code === 0 ? resolve(output) : reject(new Error(`${command} failed:\n${output}`)),
+    );
   });
 }

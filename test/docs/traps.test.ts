@@ -13,9 +13,8 @@ describe('the 102 inputs that break a naive engine', () => {
       const text = await readFile(new URL(file, TESTS), 'utf8');
       for (const [, number] of text.matchAll(/['"`]trap (\d+): /g)) covered.add(Number(number));
     }
-    const expected = Array.from({ length: 102 }, (_, index) => index + 1).filter(
-      (trap) => !LATER.includes(trap),
-    );
-    expect([...covered].sort((a, b) => a - b)).toEqual(expect.arrayContaining(expected));
+    const all = Array.from({ length: 102 }, (_, index) => index + 1);
+    const missing = all.filter((trap) => !LATER.includes(trap) && !covered.has(trap));
+    expect(missing).toEqual([]);
   });
 });
