@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { isRefusal } from '../errors/refusal.js';
-import { compileRego } from '../rego/compiler.js';
+import { type CompiledRego, compileRego } from '../rego/compiler.js';
 import { readRegoFolder } from '../rego/folder.js';
 import { Failure } from './failure.js';
 
@@ -23,7 +23,7 @@ export function buildCommand(): Command {
     .option('-o, --output <file>', 'the bundle to write', 'bundle.tar.gz')
     .option('-r, --revision <text>', "the manifest's revision")
     .action(async (folder: string, options: BuildOptions) => {
-      const bundle = await buildBundle(folder, options.entrypoint, options.revision);
+      const { bundle } = await compileFolder(folder, options.entrypoint, options.revision);
       await writeFile(options.output, bundle);
       process.stderr.write(
         `${options.output}: ${bundle.byteLength} bytes, ${options.entrypoint.join(', ')}\n`,
@@ -36,14 +36,14 @@ export function buildCommand(): Command {
  *
  * @throws Failure with file, line and column of all that is wrong with the sources
  */
-export async function buildBundle(
+export async function compileFolder(
   folder: string,
   entrypoints: readonly string[],
   revision?: string,
-): Promise<Uint8Array> {
+): Promise<CompiledRego> {
   const sources = await readRegoFolder(folder);
   if (isRefusal(sources)) throw new Failure(sources.detail, 2);
   const compiled = await compileRego(sources, { entrypoints, ...(revision !== undefined && { revision }) });
   if (isRefusal(compiled)) throw new Failure(compiled.detail, 2);
-  return compiled.bundle;
+  return compiled;
 }

@@ -4,7 +4,7 @@ import { isRefusal } from '../errors/refusal.js';
 import { readBundle } from '../policy/bundle.js';
 import { loadPolicy } from '../policy/evaluator.js';
 import type { Policy } from '../policy/types.js';
-import { buildBundle } from './build.js';
+import { compileFolder } from './build.js';
 import { Failure } from './failure.js';
 
 /**
@@ -17,15 +17,19 @@ export async function loadConfiguredPolicy(config: Config['policy']): Promise<Po
   const found = await stat(config.path).catch((error: NodeJS.ErrnoException) => {
     throw new Failure(`policy.path: ${config.path} cannot be read (${error.code})`);
   });
-  const bytes = found.isDirectory()
-    ? await buildBundle(config.path, entrypoints)
-    : await readFile(config.path);
-  const bundle = await readBundle(bytes);
+  const compiled = found.isDirectory() ? await compileFolder(config.path, entrypoints) : undefined;
+  const bundle = await readBundle(compiled?.bundle ?? (await readFile(config.path)));
   if (isRefusal(bundle)) throw new Failure(`policy.path: ${config.path}: ${bundle.detail}`);
   const policy = await loadPolicy({
     bundle,
     entrypoints,
     allowRequestTargetRewrite: config.allow_request_target_rewrite,
+    builtinPlaces: new Map(
+      compiled?.builtins.map(({ name, locations }) => [
+        name,
+        locations.map(({ file, row, col }) => `${file}:${row}:${col}`),
+      ]),
+    ),
   });
   if (isRefusal(policy)) throw new Failure(`policy.path: ${config.path}: ${policy.detail}`);
   return policy;

@@ -13,6 +13,8 @@ export interface LoadPolicyOptions {
   readonly allowRequestTargetRewrite?: boolean;
   /** Wasm memory that an input may make an instance grow by, in pages of 64 KiB. Default 1024 (64 MiB). */
   readonly growthPages?: number;
+  /** Where the sources call each built-in (`file:row:col`), for a refusal that names the line. */
+  readonly builtinPlaces?: ReadonlyMap<string, readonly string[]>;
 }
 
 /**
@@ -33,11 +35,11 @@ export async function loadPolicy(
   } catch (error) {
     return refuse('policy_unavailable', `the Wasm module does not load: ${describe(error)}`);
   }
-  const missing = missingBuiltins(first.requiredBuiltins);
+  const missing = missingBuiltins(first.requiredBuiltins, options.builtinPlaces);
   if (missing.length > 0)
     return refuse(
       'policy_unavailable',
-      `the policy needs built-ins that are not here: ${missing.join('; ')}`,
+      ['the policy needs built-ins that are not here:', ...missing].join('\n  '),
     );
   const unknown = entrypoints.filter((name) => !first.entrypoints.includes(name));
   if (unknown.length > 0)

@@ -59,11 +59,18 @@ export function openWasm(
   };
 }
 
-/** Those that nobody supplies, each with the reason where there is one to give. */
-export function missingBuiltins(required: readonly string[]): string[] {
+/** Those that nobody supplies, each with the reason and the places where there are any to give. */
+export function missingBuiltins(
+  required: readonly string[],
+  places: ReadonlyMap<string, readonly string[]> = new Map(),
+): string[] {
   return required
     .filter((name) => !Object.hasOwn(HOST_BUILTINS, name) && !LIBRARY_BUILTINS.has(name))
-    .map((name) => (REFUSED_BUILTINS[name] ? `${name} (${REFUSED_BUILTINS[name]})` : name));
+    .map((name) => {
+      const why = REFUSED_BUILTINS[name] ? ` (${REFUSED_BUILTINS[name]})` : '';
+      const where = places.get(name) ?? [];
+      return `${name}${why}${where.length > 0 ? `, called at ${where.join(', ')}` : ''}`;
+    });
 }
 
 /** opa-wasm takes an ArrayBuffer for JSON text that is ready to be parsed, and so leaves its numbers alone. */
