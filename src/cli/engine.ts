@@ -111,11 +111,11 @@ export async function startEngine(config: Config, { log, decisions }: EngineOpti
     onDefect: (error) => log.error({ err: error }, 'a defect in Countersign; the request was denied'),
   });
 
-  let draining = false;
+  let phase: 'starting up' | 'serving' | 'shutting down' = 'starting up';
   const readiness = (): Readiness => ({
-    ready: !draining,
+    ready: phase === 'serving',
     checks: {
-      serving: draining ? { ok: false, detail: 'shutting down' } : { ok: true },
+      serving: phase === 'serving' ? { ok: true } : { ok: false, detail: phase },
       policy: { ok: true, detail: `revision ${policy.revision}` },
       ...Object.fromEntries(
         bundles.status().map(({ trustDomain, error }) => [`trust bundle of ${trustDomain}`, standing(error)]),
@@ -148,6 +148,7 @@ export async function startEngine(config: Config, { log, decisions }: EngineOpti
     if (lastError)
       log.warn({ issuer, error: lastError }, 'no keys yet; its tokens are refused until there are');
   }
+  phase = 'serving';
   server.setServing(true);
   log.info({ grpc: server.address, admin: admin?.address, revision: policy.revision, version }, 'serving');
 
@@ -155,7 +156,7 @@ export async function startEngine(config: Config, { log, decisions }: EngineOpti
     grpc: server.address,
     ...(admin && { admin: admin.address }),
     async stop() {
-      draining = true;
+      phase = 'shutting down';
       clearInterval(poll);
       const finished = await server.drain(config.shutdown_grace);
       if (!finished) log.warn('calls were cut off at the end of shutdown_grace');

@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -50,6 +50,7 @@ const cloneable = await run('git', ['-C', ROOT, 'rev-parse', 'HEAD']).then(
         expect(output).toContain('curl ');
         expect(output.match(/^✓/gm)).toHaveLength(8);
         expect(output).not.toMatch(/^✗/m);
+        expect(output).toContain(await printedTable());
       },
       120_000,
     );
@@ -60,6 +61,12 @@ const cloneable = await run('git', ['-C', ROOT, 'rev-parse', 'HEAD']).then(
     });
   },
 );
+
+/** The table that the README shows. */
+async function printedTable(): Promise<string> {
+  const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
+  return /^```text\n( +request [^`]+)```$/m.exec(readme)![1]!;
+}
 
 /** Runs `npm start` until it stays up, presses Ctrl-C, and waits until all that it started is gone. */
 async function demo(cwd: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {

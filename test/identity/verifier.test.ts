@@ -77,6 +77,16 @@ describe('the peer certificate', () => {
     expect(verifier.verify(peer(below), NOW)).toEqual(refused('certificate_untrusted'));
   });
 
+  test('is trusted when its intermediate stands in the bundle beside the root', async () => {
+    const intermediate = await TestCa.create({ name: 'CN=intermediate', issuer: ca });
+    const below = await intermediate.issue();
+    const { verifier, swap } = setUp();
+    swap(
+      new TrustBundles([bundle('example.org', ca.certificate.pem + '\n' + intermediate.certificate.pem)], 2),
+    );
+    expect(verifier.verify(peer(below), NOW)).toMatchObject({ spiffeId: WORKLOAD });
+  });
+
   test('trap 28: is missing when there is none, whatever the principal', () => {
     for (const principal of ['', WORKLOAD]) {
       const evidence = { certificate: '', principal, forwardedClientCert: [] };
