@@ -68,7 +68,7 @@ export function createMask(options: MaskingOptions = {}): Mask {
       const out: { [name: string]: unknown } = {};
       for (const [name, member] of Object.entries(value)) {
         if (member === undefined) continue;
-        const at = `${pointer}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+        const at = `${pointer}/${escapePointer(name)}`;
         if (
           extra.has(at) ||
           ALWAYS.has(at) ||
@@ -103,8 +103,15 @@ const ALWAYS = new Set([
 ]);
 const BODIES = new Set([`${HTTP}/body`, '/input/parsed_body', '/result/body']);
 
+/** RFC 6901 section 3; hardly any name needs it. */
+function escapePointer(name: string): string {
+  return /[~/]/.test(name) ? name.replaceAll('~', '~0').replaceAll('/', '~1') : name;
+}
+
+/** Plain assignment, but for the one name that it would take as something else. */
 function define(target: { [name: string]: unknown }, name: string, value: unknown): void {
-  Object.defineProperty(target, name, { value, enumerable: true, writable: true, configurable: true });
+  if (name !== '__proto__') target[name] = value;
+  else Object.defineProperty(target, name, { value, enumerable: true, writable: true, configurable: true });
 }
 
 /** Takes credentials out of a text; in time linear in its length. */
