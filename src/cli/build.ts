@@ -24,7 +24,9 @@ export function buildCommand(): Command {
     .option('-r, --revision <text>', "the manifest's revision")
     .action(async (folder: string, options: BuildOptions) => {
       const { bundle } = await compileFolder(folder, options.entrypoint, options.revision);
-      await writeFile(options.output, bundle);
+      await writeFile(options.output, bundle).catch((error: NodeJS.ErrnoException) => {
+        throw new Failure(`--output: ${options.output} cannot be written (${error.code})`);
+      });
       process.stderr.write(
         `${options.output}: ${bundle.byteLength} bytes, ${options.entrypoint.join(', ')}\n`,
       );

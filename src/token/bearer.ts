@@ -15,7 +15,8 @@ export function readBearer(lines: readonly string[], maxBytes: number): string |
   const line = lines[0]!;
   // Neither a token nor a scheme may hold a comma: it is what joins two headers into one.
   if (/,/.test(line)) return refuse('token_duplicate', 'a comma in the authorization header');
-  const match = /^bearer(?: +(.*))?$/i.exec(line);
+  // With `s` the dot takes every character, so that no line makes the expression try each number of spaces.
+  const match = /^bearer(?: +(.*))?$/is.exec(line);
   if (match === null) return refuse('token_missing', 'an authorization header of another scheme than Bearer');
   const token = match[1] ?? '';
   if (token.length > maxBytes) return refuse('token_too_large', `longer than ${maxBytes} bytes`);

@@ -4,7 +4,10 @@ import { sameAlgorithm, suits } from './algorithms.js';
 
 /** A public key of an issuer. */
 export interface VerificationKey {
+  /** Without `alg`, for which jose knows no second name. */
   readonly jwk: JWK;
+  /** The only algorithm that the issuer uses this key with; undefined when it names none. */
+  readonly alg: string | undefined;
   readonly keyId: string | undefined;
   /** RFC 7638, SHA-256, and the key's own `alg`: two keys are the same when this is. */
   readonly identity: string;
@@ -29,7 +32,8 @@ export class KeySet {
    */
   candidates(alg: string, keyId: string | undefined): readonly VerificationKey[] {
     const suitable = this.keys.filter(
-      ({ jwk }) => suits(alg, jwk.kty!, jwk.crv) && (jwk.alg === undefined || sameAlgorithm(jwk.alg, alg)),
+      (key) =>
+        suits(alg, key.jwk.kty!, key.jwk.crv) && (key.alg === undefined || sameAlgorithm(key.alg, alg)),
     );
     if (keyId !== undefined) return suitable.filter((key) => key.keyId === keyId);
     return suitable.length === 1 ? suitable : [];
@@ -65,6 +69,7 @@ function isUsable(key: ExactJson): key is { [name: string]: ExactJson } {
   if (!isObject(key)) return false;
   if (!['RSA', 'EC', 'OKP'].includes(key.kty as string)) return false;
   if (PRIVATE_MEMBERS.some((name) => key[name] !== undefined)) return false;
+  if (key.alg !== undefined && typeof key.alg !== 'string') return false;
   if (key.use !== undefined && key.use !== 'sig') return false;
   if (key.key_ops !== undefined && !(Array.isArray(key.key_ops) && key.key_ops.includes('verify')))
     return false;
@@ -78,11 +83,11 @@ function bits(modulus: ExactJson | undefined): number {
 async function readKey(key: { [name: string]: ExactJson }): Promise<VerificationKey | undefined> {
   const { kty, crv, n, e, x, y, alg, kid } = key as unknown as JWK;
   const jwk = Object.fromEntries(
-    Object.entries({ kty, crv, n, e, x, y, alg }).filter(([, value]) => typeof value === 'string'),
+    Object.entries({ kty, crv, n, e, x, y }).filter(([, value]) => typeof value === 'string'),
   ) as unknown as JWK;
   try {
-    const identity = `${await calculateJwkThumbprint(jwk)} ${jwk.alg ?? ''}`;
-    return { jwk, keyId: typeof kid === 'string' ? kid : undefined, identity };
+    const identity = `${await calculateJwkThumbprint(jwk)} ${alg ?? ''}`;
+    return { jwk, alg, keyId: typeof kid === 'string' ? kid : undefined, identity };
   } catch {
     return undefined; // a member that its type needs is missing
   }
