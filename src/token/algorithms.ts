@@ -37,6 +37,6 @@ export function suits(alg: string, kty: string, crv: string | undefined): boolea
     case 'ES':
       return kty === 'EC' && crv === CURVES[alg];
     default:
-      return kty === 'OKP' && crv === CURVES[alg];
+      return kty === 'OKP' && crv !== undefined && crv === CURVES[alg];
   }
 }

@@ -32,7 +32,8 @@ export async function fetchKeys(issuer: string, location: string, ports: KeyFetc
 
 /**
  * The issuer's `jwks_uri`. RFC 8414 section 3.1 puts the well-known part before the issuer's path, OpenID Connect
- * Discovery section 4 after it; whichever is there has to name this very issuer (RFC 8414 section 3.3).
+ * Discovery section 4 after it; the first that answers with JSON has to name this very issuer (RFC 8414
+ * section 3.3). Servers that know only the other place may answer here with a page for people.
  */
 async function discover(issuer: string, ports: KeyFetchPorts): Promise<string> {
   const url = new URL(issuer);
@@ -43,25 +44,28 @@ async function discover(issuer: string, ports: KeyFetchPorts): Promise<string> {
   ];
   let failure = new Error('no metadata');
   for (const place of places) {
-    let text: string;
+    let metadata: ExactJson;
     try {
-      text = await get(place, ports);
+      metadata = readMetadata(await get(place, ports));
     } catch (error) {
       failure = error as Error;
       continue;
     }
-    return jwksUri(text, issuer);
+    return jwksUri(metadata, issuer);
   }
   throw failure;
 }
 
-function jwksUri(text: string, issuer: string): string {
-  let metadata: { [name: string]: ExactJson };
+function readMetadata(text: string): ExactJson {
   try {
-    metadata = parseExact(text) as { [name: string]: ExactJson };
+    return parseExact(text);
   } catch {
     throw new Error('the metadata is not JSON');
   }
+}
+
+function jwksUri(document: ExactJson, issuer: string): string {
+  const metadata = document as { [name: string]: ExactJson } | null;
   if (metadata?.issuer !== issuer) throw new Error('the metadata is of another issuer');
   const uri = metadata.jwks_uri;
   if (typeof uri !== 'string' || !isSecure(uri)) throw new Error('the metadata has no https jwks_uri');
@@ -97,7 +101,9 @@ async function get(url: string, ports: KeyFetchPorts): Promise<string> {
   } catch (error) {
     if ((error as Error).name === 'AbortError')
       throw new Error(`${url} gave no answer in time`, { cause: error });
-    throw error instanceof TypeError ? new Error(`${url} cannot be reached`, { cause: error }) : error;
+    throw (error as Error).name === 'TypeError'
+      ? new Error(`${url} cannot be reached`, { cause: error })
+      : error;
   } finally {
     clearTimeout(timer);
   }
