@@ -5,8 +5,13 @@ import { opaInput } from './input.js';
 import type { CheckRequest, HttpRequest } from './messages.js';
 import { readPath, type RequestPath } from './path.js';
 
-/** Headers of this prefix are Countersign's to set: nobody else's may reach the upstream. */
+/**
+ * Headers of this prefix are Countersign's to set: nobody else's may reach the upstream. With underscores they
+ * are other headers to Envoy, and the same ones to an upstream that reads them as CGI does (RFC 3875
+ * section 4.1.18).
+ */
 const OURS = 'x-countersign-';
+const isOurs = (name: string) => name.replaceAll('_', '-').startsWith(OURS);
 
 /**
  * Each one is removed, and Envoy answers 500 to more than 100 header mutations: a client must not be able to
@@ -33,7 +38,7 @@ export function toFacts(request: CheckRequest): RequestFacts | Refusal<RequestCo
   const envoyInput = opaInput(attributes, headers, target);
   if (isRefusal(envoyInput)) return envoyInput;
   const named = headers.names().map((name) => name.toLowerCase());
-  const forgedHeaders = [...new Set(named.filter((name) => name.startsWith(OURS)))];
+  const forgedHeaders = [...new Set(named.filter(isOurs))];
   if (forgedHeaders.length > MOST_FORGED)
     return refuse('request_malformed', `more than ${MOST_FORGED} ${OURS}* headers`);
   return {

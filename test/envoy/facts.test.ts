@@ -71,6 +71,14 @@ describe('the facts of a request', () => {
 });
 
 describe('headers that only Countersign may set', () => {
+  test('are the same with underscores, to an upstream that reads headers as CGI does', () => {
+    const forged = { x_countersign_subject: 'root', 'X_Countersign-Spiffe_Id': 'x', x_other: 'y' };
+    expect(facts({ headers: forged }).forgedHeaders).toEqual([
+      'x_countersign_subject',
+      'x_countersign-spiffe_id',
+    ]);
+  });
+
   const headers = (count: number) =>
     Object.fromEntries(Array.from({ length: count }, (_, index) => [`X-Countersign-${index}`, 'forged']));
 
