@@ -29,7 +29,7 @@ const SECRET_HEADER =
 /** Query and form parameters of OAuth and of common use that hold a credential. */
 const SECRET_PARAMETER =
   'access_token|refresh_token|id_token|token|code|client_secret|client_assertion|assertion|password|api_?key|secret|signature|sig';
-const SECRET_IN_QUERY = new RegExp(`((?:^|[?&;])(?:${SECRET_PARAMETER})=)[^&#;\\s]*`, 'gi');
+const SECRET_IN_QUERY = new RegExp(`((?:^|[?&;#])(?:${SECRET_PARAMETER})=)[^&#;\\s]*`, 'gi');
 const SECRET_NAME = new RegExp(`^(?:${SECRET_PARAMETER})$`, 'i');
 
 /**

@@ -17,7 +17,7 @@ describe('jwks', () => {
   test.each([
     'http://idp.example.org/keys',
     'HTTP://idp.example.org/keys',
-    'http://10.0.0.1/keys',
+    'http://192.0.2.1/keys',
     'http://localhost.example.org/keys',
     'http://127.0.0.1.example.org/keys',
     'http://128.0.0.1/keys',

@@ -22,7 +22,7 @@ const http = (http: HttpRequest): Attributes => ({
 describe('the input that OPA-Envoy defines', () => {
   test('has the attributes by their JSON names, metadata as JSON, bytes as base64', () => {
     const input = inputOf({
-      source: { address: { socketAddress: { address: '10.0.0.1', portValue: 0 } }, principal: 'p' },
+      source: { address: { socketAddress: { address: '192.0.2.1', portValue: 0 } }, principal: 'p' },
       request: { time: { seconds: 1893456000, nanos: 7 }, http: { method: 'GET', path: '/a', size: -1 } },
       contextExtensions: { a: 'b' },
       metadataContext: {
@@ -43,7 +43,7 @@ describe('the input that OPA-Envoy defines', () => {
     });
     expect(JSON.parse(stringifyExact(input))).toEqual({
       attributes: {
-        source: { address: { socketAddress: { address: '10.0.0.1', portValue: 0 } }, principal: 'p' },
+        source: { address: { socketAddress: { address: '192.0.2.1', portValue: 0 } }, principal: 'p' },
         request: { time: { seconds: 1893456000, nanos: 7 }, http: { method: 'GET', path: '/a', size: -1 } },
         contextExtensions: { a: 'b' },
         metadataContext: {

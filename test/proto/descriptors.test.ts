@@ -139,7 +139,7 @@ describe('bytes of the one read by the other', () => {
   const request = {
     attributes: {
       source: {
-        address: { socketAddress: { protocol: 1, address: '10.0.0.1', portValue: 0, ipv4Compat: true } },
+        address: { socketAddress: { protocol: 1, address: '192.0.2.1', portValue: 0, ipv4Compat: true } },
         service: 'front',
         labels: { app: 'front' },
         principal: 'spiffe://example.org/front',
