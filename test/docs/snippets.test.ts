@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { parser as promql } from '@prometheus-io/lezer-promql';
 import { parseAllDocuments } from 'yaml';
 import { parseConfig } from '../../src/config/load.js';
 import { ConfigError } from '../../src/config/problem.js';
@@ -36,6 +37,27 @@ async function runShell({ text }: Snippet): Promise<void> {
   }
 }
 
+function checkPromql(text: string): void {
+  const errors: string[] = [];
+  promql.parse(text).iterate({
+    enter: ({ type, from }) => void (type.isError && errors.push(text.slice(from))),
+  });
+  expect(errors).toEqual([]);
+}
+
+/** A filter of jq, over the decision that docs/decision-log.md shows: it has to be one that jq can run. */
+async function runJq({ text }: Snippet): Promise<void> {
+  const shown = all.find(({ page, language }) => page === 'docs/decision-log.md' && language === 'json')!;
+  const running = run('jq', ['-c', text.trim()]);
+  running.child.stdin!.end(shown.text);
+  await running;
+}
+
+const jqIsHere = await run('jq', ['--version']).then(
+  () => true,
+  () => false,
+);
+
 /** What it means to run a block, by its language. A language that is not here fails the test. */
 const RUN: { [language: string]: (snippet: Snippet) => void | Promise<void> } = {
   text: () => undefined, // pictures and output: nothing to run
@@ -46,6 +68,7 @@ const RUN: { [language: string]: (snippet: Snippet) => void | Promise<void> } = 
       if (config instanceof ConfigError) throw config;
     } else {
       for (const document of parseAllDocuments(text)) expect(document.errors).toEqual([]);
+      for (const [, expression] of text.matchAll(/^ +expr: (.*)$/gm)) checkPromql(expression!);
     }
   },
   rego: async ({ text }) => {
@@ -57,6 +80,8 @@ const RUN: { [language: string]: (snippet: Snippet) => void | Promise<void> } = 
     const compiled = await compileRego([{ path: 'policy.rego', content: text }], { entrypoints });
     if (isRefusal(compiled)) throw new Error(compiled.detail);
   },
+  promql: ({ text }) => checkPromql(text.trim()),
+  jq: runJq,
   sh: runShell,
 };
 
@@ -66,7 +91,7 @@ const FRESH_CLONE = /^npm (ci|start|test)\b/;
 describe('every code block of the documentation', () => {
   test.each(
     all
-      .filter(({ text }) => !FRESH_CLONE.test(text))
+      .filter(({ text, language }) => !FRESH_CLONE.test(text) && (language !== 'jq' || jqIsHere))
       .map((snippet) => [`${snippet.page}:${snippet.line}`, snippet]),
   )(
     '%s does what it says',
@@ -77,6 +102,8 @@ describe('every code block of the documentation', () => {
     },
     150_000,
   );
+
+  if (!jqIsHere) test.skip('the filters for jq (skipped: there is no jq on PATH)', () => undefined);
 
   test('the two commands of the README are run in a fresh clone, and nothing else is left out', () => {
     const left = all
