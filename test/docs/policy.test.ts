@@ -109,11 +109,7 @@ describe('docs/policy.md', () => {
 
   test('names every built-in that the host supplies or refuses', () => {
     const section = /## Built-ins\n([\s\S]*?)\n## /.exec(page)![1]!;
-    for (const name of [
-      ...Object.keys(HOST_BUILTINS),
-      ...LIBRARY_BUILTINS,
-      ...Object.keys(REFUSED_BUILTINS),
-    ])
+    for (const name of [...Object.keys(HOST_BUILTINS), ...LIBRARY_BUILTINS, ...Object.keys(REFUSED_BUILTINS)])
       expect(section).toContain(`\`${name}\``);
   });
 });
