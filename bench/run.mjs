@@ -1,4 +1,5 @@
-// npm run bench [-- --json] [-- --rounds N] [-- --requests N]
+// npm run bench [-- --json] [--rounds N] [--requests N] [--peer BINARY]
+// --peer names an opa-envoy-plugin, built from its public repository, to be measured on the same policy.
 // What a decision costs: CPU of the server process a request, beside a grpc-js server that decides nothing.
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash, X509Certificate } from 'node:crypto';
@@ -12,6 +13,7 @@ import { startIssuer } from '../dist/demo/issuer.js';
 import { mintTrustDomain } from '../dist/demo/trust-domain.js';
 import { authorizationService } from '../dist/server/proto.js';
 import { load } from './h2load.mjs';
+import { freePort, listens, peerPolicy } from './peer.mjs';
 import { markdown } from './results.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -20,6 +22,7 @@ const { values: options } = parseArgs({
     json: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '5' },
     requests: { type: 'string', default: '20000' },
+    peer: { type: 'string' },
   },
 });
 const rounds = Number(options.rounds);
@@ -41,12 +44,27 @@ try {
   const strict = await serve('strict', 'mode: required');
   const logless = await serve('logless', 'mode: required', 'decision_log: { enabled: false }');
   const tokenless = await serve('tokenless', 'mode: "off"');
+  const peers = options.peer
+    ? [
+        {
+          name: 'opa-envoy-plugin verifying the token',
+          server: await servePeer(false),
+          asked: { ...read, token },
+        },
+        {
+          name: 'opa-envoy-plugin, with decision log',
+          server: await servePeer(true),
+          asked: { ...read, token },
+        },
+      ]
+    : [];
   const contenders = [
     { name: 'grpc-js echo, nothing decoded', server: echo, asked: { ...read, token } },
     { name: 'warm token, allowed', server: strict, asked: { ...read, token } },
     { name: 'warm token, allowed, no decision log', server: logless, asked: { ...read, token } },
     { name: 'no token needed; policy denies', server: tokenless, asked: read },
     { name: 'no token; denied before policy', server: strict, asked: read },
+    ...peers,
   ];
 
   const corpus = [];
@@ -105,6 +123,36 @@ ${more}
 `,
   );
   return start(['dist/cli/main.js', 'serve', '-c', file]);
+}
+
+/**
+ * opa-envoy-plugin on the default policy, with what a policy has to do there by itself: take the principal from
+ * Envoy on trust, and verify the token against keys in its data. It checks no certificate and no binding.
+ */
+async function servePeer(log) {
+  const jwks = await (await fetch(`${issuer.url}/jwks`)).text();
+  await writeFile(join(folder, 'peer.rego'), peerPolicy(issuer.url, jwks));
+  const port = await freePort();
+  const flags = ['--addr=127.0.0.1:0', '--skip-version-check', '--log-level=error', '--v1-compatible'];
+  const settings = [
+    `plugins.envoy_ext_authz_grpc.addr=127.0.0.1:${port}`,
+    'plugins.envoy_ext_authz_grpc.path=peer/decision',
+    `decision_logs.console=${log}`,
+  ].map((setting) => `--set=${setting}`);
+  const files = [join(ROOT, 'policies/mesh/authz.rego'), join(folder, 'peer.rego')];
+  const data = `mesh.routes:${join(ROOT, 'policies/mesh/routes/data.json')}`;
+  const child = spawn(options.peer, ['run', '--server', ...flags, ...settings, ...files, data], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  servers.push({ child });
+  let output = '';
+  const take = (text) => (output = `${output}${text}`.slice(-2000));
+  child.stdout.on('data', take);
+  child.stderr.on('data', take);
+  await listens(port).catch((error) => {
+    throw new Error(`${options.peer}: ${error.message}\n${output}`);
+  });
+  return { pid: child.pid, address: `127.0.0.1:${port}` };
 }
 
 /** Starts a server and waits for the address that it writes, in one way or the other. */
