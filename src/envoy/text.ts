@@ -20,5 +20,5 @@ export function sanitizedUtf8(bytes: Buffer): string {
  * valid protobuf: Envoy would take it as an error, which `failure_mode_allow` lets through.
  */
 export function wellFormed(text: string): string {
-  return text.replace(/\p{Surrogate}/gu, '\ufffd');
+  return text.toWellFormed();
 }

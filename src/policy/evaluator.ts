@@ -55,7 +55,7 @@ export async function loadPolicy(
     evaluate(entrypoint, input, now) {
       try {
         const text = stringifyExact(input);
-        if (LONE_SURROGATE.test(text))
+        if (text.includes('\\ud') && LONE_SURROGATE.test(text))
           return refuse('policy_error', 'the input holds text that is not Unicode');
         instance ??= openWasm(module, memory, data);
         const results = instance.evaluate(entrypoint, encode(text), now);

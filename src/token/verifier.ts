@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import * as crypto from 'node:crypto';
 import { compactVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { isRefusal, refuse, type Refusal } from '../errors/refusal.js';
@@ -76,7 +76,7 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
     verify(request) {
       const token = readBearer(request.authorization, options.maxBytes);
       if (isRefusal(token)) return token;
-      const id = createHash('sha256').update(token).digest('base64');
+      const id = sha256(token);
       const known = verdicts.get(id);
       if (known !== undefined) {
         const invalid = reconsider(known, request.now);
@@ -91,6 +91,12 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
     },
   };
 }
+
+/** In one call where Node has it (20.12), at half the cost. */
+const sha256: (text: string) => string =
+  typeof crypto.hash === 'function'
+    ? (text) => crypto.hash('sha256', text, 'base64')
+    : (text) => crypto.createHash('sha256').update(text).digest('base64');
 
 /** Why a remembered verdict holds no longer; undefined when it does. */
 function reconsider(verdict: Verdict, now: number): Refused | undefined {
