@@ -56,15 +56,16 @@ export async function startAdmin({ host, port, metrics, readiness }: AdminOption
         .catch(() => send(response, 500, 'application/json', '{"error":"internal_error"}\n'));
     },
   );
+  const name = host.includes(':') ? `[${host}]` : host;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) =>
-      reject(new Error(`listen.admin: cannot listen on ${host}:${port}: ${error.message}`, { cause: error })),
+      reject(new Error(`listen.admin: cannot listen on ${name}:${port}: ${error.message}`, { cause: error })),
     );
     server.listen(port, host, resolve);
   });
   const bound = (server.address() as AddressInfo).port;
   return {
-    address: `${host.includes(':') ? `[${host}]` : host}:${bound}`,
+    address: `${name}:${bound}`,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -92,6 +92,29 @@ function readManifest(file: Buffer | undefined): { revision: string } | Unreadab
   return typeof revision === 'string' ? { revision } : unreadable('.manifest: revision is not a string');
 }
 
+/** Objects and arrays within each other in a data file, and folders within each other. */
+const DEEPEST = 256;
+
+/** Integers stay exact, as in JSON. */
+function readYaml(text: string): ExactJson {
+  return yamlValue(parseYaml(text, { intAsBigInt: true, logLevel: 'error' }), 0);
+}
+
+/** @throws RangeError for what JSON does not have: a cycle of anchors, a number that is none */
+function yamlValue(value: unknown, depth: number): ExactJson {
+  if (depth > DEEPEST) throw new RangeError('nested too deeply');
+  if (typeof value === 'bigint') {
+    const number = Number(value);
+    return Number.isSafeInteger(number) ? number : value;
+  }
+  if (typeof value === 'number' && !Number.isFinite(value)) throw new RangeError('not a number of JSON');
+  if (Array.isArray(value)) return value.map((item) => yamlValue(item, depth + 1));
+  if (typeof value !== 'object' || value === null) return value as ExactJson;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [name, yamlValue(member, depth + 1)]),
+  );
+}
+
 /** A data file's folder is the place of its content under `data`, as OPA has it. */
 function readData(files: ReadonlyMap<string, Buffer>): { [name: string]: ExactJson } | Unreadable {
   const data: { [name: string]: ExactJson } = {};
@@ -100,9 +123,10 @@ function readData(files: ReadonlyMap<string, Buffer>): { [name: string]: ExactJs
     const file = folders.pop()!;
     const text = content.toString('utf8');
     let value: ExactJson | undefined;
-    if (file === 'data.json') value = attempt(() => parseExact(text, { maxDepth: 256 }));
-    else if (file === 'data.yaml' || file === 'data.yml') value = attempt(() => parseYaml(text) as ExactJson);
+    if (file === 'data.json') value = attempt(() => parseExact(text, { maxDepth: DEEPEST }));
+    else if (file === 'data.yaml' || file === 'data.yml') value = attempt(() => readYaml(text));
     else continue;
+    if (folders.length > DEEPEST) return unreadable(`${file} stands in more than ${DEEPEST} folders`);
     if (!isObject(value)) return unreadable(`${name} is not an object`);
     const conflict = merge(data, folders, value);
     if (conflict !== undefined) return unreadable(`${name}: data.${conflict} stands in another file as well`);

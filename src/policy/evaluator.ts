@@ -3,7 +3,7 @@ import { stringifyExact } from '../json/exact.js';
 import type { Bundle } from './bundle.js';
 import { readResult } from './result.js';
 import type { Policy } from './types.js';
-import { missingBuiltins, openWasm, type WasmPolicy } from './wasm.js';
+import { missingBuiltins, openWasm, PAGE, type WasmPolicy } from './wasm.js';
 
 export interface LoadPolicyOptions {
   readonly bundle: Bundle;
@@ -48,6 +48,7 @@ export async function loadPolicy(
       `no entrypoint ${unknown.join(', ')}; the bundle has ${first.entrypoints.join(', ')}`,
     );
 
+  const { again } = first;
   let instance: WasmPolicy | undefined = first;
   return {
     revision: bundle.revision,
@@ -57,7 +58,7 @@ export async function loadPolicy(
         const text = stringifyExact(input);
         if (text.includes('\\ud') && LONE_SURROGATE.test(text))
           return refuse('policy_error', 'the input holds text that is not Unicode');
-        instance ??= openWasm(module, memory, data);
+        instance ??= again();
         const results = instance.evaluate(entrypoint, encode(text), now);
         if (results.length === 0)
           return refuse('policy_undefined', `${entrypoint} is undefined for this input`);
@@ -73,8 +74,6 @@ export async function loadPolicy(
 
 /** Of JSON text as JSON.stringify writes it: pairs stand as they are, only a lone half is escaped. */
 const LONE_SURROGATE = /(?<!\\)(?:\\\\)*\\ud[89a-f]/;
-
-const PAGE = 64 * 1024;
 
 /**
  * OPA's allocator asks for one page at a time, and each growth of a large memory copies it: so there is room

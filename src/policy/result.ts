@@ -108,7 +108,7 @@ function checkHeader(key: string, name: string, value: string, targetMayChange: 
   if (!HEADER_NAME.test(name)) throw new InvalidResult(`${key}: ${quote(name)} is not a header name`);
   if (!HEADER_VALUE.test(value))
     throw new InvalidResult(`${key}: the value of ${quote(name)} holds a control character`);
-  if (lower.startsWith('x-countersign-'))
+  if (lower.replaceAll('_', '-').startsWith('x-countersign-'))
     throw new InvalidResult(`${key}: ${quote(name)} is for Countersign alone to set`);
   if ((lower.startsWith(':') || lower === 'host') && !targetMayChange)
     throw new InvalidResult(

@@ -16,10 +16,18 @@ export interface WasmPolicy {
    * instance is then not to be used again.
    */
   evaluate(entrypoint: string, input: ArrayBuffer, now: number): readonly { readonly result: unknown }[];
+  /**
+   * Another instance, as this one was before its first evaluation. It costs a copy of the memory that the data
+   * takes, not the parsing of the data: whoever can make an evaluation fail must not make the next ones wait.
+   */
+  again(): WasmPolicy;
 }
 
 /** What opa-wasm's types leave out. */
 interface Loaded {
+  /** Where the data is, and where what comes after it begins. */
+  dataAddr: number;
+  dataHeapPtr: number;
   readonly entrypoints: { readonly [name: string]: number };
   readonly mem: WebAssembly.Memory;
   readonly wasmInstance: {
@@ -40,6 +48,34 @@ export function openWasm(
   memory: WebAssembly.MemoryDescriptor,
   data: ArrayBuffer,
 ): WasmPolicy {
+  const policy = instantiate(module, memory);
+  policy.loaded.setData(data);
+  const { mem, dataAddr, dataHeapPtr } = policy.loaded;
+  // Everything that evaluations build upon, OPA's allocator included; they write behind it.
+  const saved = new Uint8Array(mem.buffer, 0, dataHeapPtr).slice();
+  const size = mem.buffer.byteLength;
+
+  function again(): WasmPolicy {
+    const next = instantiate(module, memory);
+    const lacking = size - next.loaded.mem.buffer.byteLength;
+    if (lacking > 0) next.loaded.mem.grow(lacking / PAGE);
+    new Uint8Array(next.loaded.mem.buffer).set(saved);
+    Object.assign(next.loaded, { dataAddr, dataHeapPtr });
+    return opened(next, again);
+  }
+  return opened(policy, again);
+}
+
+/** Bytes of a page of Wasm memory. */
+export const PAGE = 64 * 1024;
+
+interface Instance {
+  readonly loaded: Loaded;
+  /** What the built-ins of the evaluation under way go by. */
+  readonly context: { now: number };
+}
+
+function instantiate(module: WebAssembly.Module, memory: WebAssembly.MemoryDescriptor): Instance {
   const context = { now: 0 };
   const builtins = Object.fromEntries(
     Object.entries(HOST_BUILTINS).map(([name, builtin]) => [
@@ -47,8 +83,11 @@ export function openWasm(
       (...args: unknown[]) => jsonBytes(builtin(context, ...args)),
     ]),
   );
-  const policy = loadPolicySync(module as never, memory as never, builtins) as unknown as Loaded;
-  policy.setData(data);
+  const loaded = loadPolicySync(module as never, memory as never, builtins) as unknown as Loaded;
+  return { loaded, context };
+}
+
+function opened({ loaded: policy, context }: Instance, again: () => WasmPolicy): WasmPolicy {
   return {
     entrypoints: Object.keys(policy.entrypoints),
     requiredBuiltins: Object.keys(dump(policy, policy.wasmInstance.exports.builtins())),
@@ -56,6 +95,7 @@ export function openWasm(
       context.now = now;
       return policy.evaluate(input, entrypoint);
     },
+    again,
   };
 }
 
@@ -67,7 +107,7 @@ export function missingBuiltins(
   return required
     .filter((name) => !Object.hasOwn(HOST_BUILTINS, name) && !LIBRARY_BUILTINS.has(name))
     .map((name) => {
-      const why = REFUSED_BUILTINS[name] ? ` (${REFUSED_BUILTINS[name]})` : '';
+      const why = Object.hasOwn(REFUSED_BUILTINS, name) ? ` (${REFUSED_BUILTINS[name]})` : '';
       const where = places.get(name) ?? [];
       return `${name}${why}${where.length > 0 ? `, called at ${where.join(', ')}` : ''}`;
     });

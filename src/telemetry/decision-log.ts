@@ -39,17 +39,11 @@ export function createDecisionLog(options: DecisionLogOptions): DecisionLog {
       return undefined;
     }
     const { event, erased, masked } = clean;
-    const marks = { ...(erased.length > 0 && { erased }), ...(masked.length > 0 && { masked }) };
-    const text = JSON.stringify({ level: 'info', ...event, ...marks, msg: MESSAGE });
+    const text = written(event, erased, masked);
     if (text.length <= LONGEST) return text;
-    return JSON.stringify({
-      level: 'info',
-      ...event,
-      input: null,
-      ...marks,
-      erased: [...erased, '/input'],
-      msg: MESSAGE,
-    });
+    // What was taken out of the input went with it; of a long input that alone could be a long list.
+    const left = (pointer: string) => !pointer.startsWith('/input/');
+    return written({ ...event, input: null }, [...erased.filter(left), '/input'], masked.filter(left));
   }
 
   return {
@@ -65,20 +59,39 @@ export function createDecisionLog(options: DecisionLogOptions): DecisionLog {
   };
 }
 
+function written(event: object, erased: readonly string[], masked: readonly string[]): string {
+  return JSON.stringify({
+    level: 'info',
+    ...event,
+    ...(erased.length > 0 && { erased }),
+    ...(masked.length > 0 && { masked }),
+    msg: MESSAGE,
+  });
+}
+
 /** OPA's own: what its decisions are told from other lines by. */
 const MESSAGE = 'Decision Log';
 
+type Flushable = DestinationStream & { flush?: (done: () => void) => void };
+
 /** pino's destinations flush; a stream that does not has nothing that waits. */
-function flushed(sink: DestinationStream & { flush?: (done: () => void) => void }): Promise<void> {
+function flushed(sink: Flushable): Promise<void> {
   return new Promise((resolve) => (sink.flush ? sink.flush(() => resolve()) : resolve()));
 }
 
-function standardOutput(onDrop: (cause: DropCause) => void): DestinationStream {
+function standardOutput(onDrop: (cause: DropCause) => void): Flushable {
   const stream = pino.destination({ fd: 1, sync: false, maxLength: BUFFER });
+  let gone = false;
   stream.on('drop', () => onDrop('backpressure'));
-  // A reader that went away (EPIPE) must not take the server with it.
-  stream.on('error', () => onDrop('failure'));
-  return stream;
+  // A reader that went away must not take the server with it. From then on pino writes nothing, silently.
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    gone ||= error.code === 'EPIPE';
+    onDrop('failure');
+  });
+  return {
+    write: (line) => void (gone ? onDrop('failure') : stream.write(line)),
+    flush: (done) => (gone ? done() : stream.flush(done)),
+  };
 }
 
 /** One event, unmasked. */
@@ -89,6 +102,7 @@ export function decisionEvent(
   const { policy, identity, token } = decision;
   const attributes = facts?.envoyInput.attributes as Attributes | undefined;
   const headers = attributes?.request?.http?.headers ?? {};
+  const socket = attributes?.source?.address?.socketAddress;
   return {
     type: 'openpolicyagent.org/decision_logs',
     labels,
@@ -102,9 +116,7 @@ export function decisionEvent(
     ...(decision.detail !== undefined && { detail: decision.detail }),
     ...(identity && { spiffe_id: identity.spiffeId }),
     ...(token && { issuer: token.issuer, subject: token.subject, client_id: token.clientId }),
-    ...(attributes?.source?.address?.socketAddress && {
-      requested_by: `${attributes.source.address.socketAddress.address}:${attributes.source.address.socketAddress.portValue}`,
-    }),
+    ...(socket && { requested_by: hostAndPort(socket.address ?? '', socket.portValue ?? 0) }),
     timestamp: new Date(decision.at).toISOString(),
     metrics: {
       timer_server_handler_ns: durations.total,
@@ -130,9 +142,18 @@ interface Attributes {
 function resultOf(result: NonNullable<NonNullable<Observation['decision']['policy']>['result']>): object {
   return {
     allowed: result.allowed,
-    ...(result.headers.length > 0 && { headers: Object.fromEntries(result.headers) }),
+    ...(result.headers.length > 0 && { headers: byName(result.headers) }),
+    ...(result.requestHeadersToRemove.length > 0 && {
+      request_headers_to_remove: result.requestHeadersToRemove,
+    }),
     ...(result.responseHeadersToAdd.length > 0 && {
-      response_headers_to_add: Object.fromEntries(result.responseHeadersToAdd),
+      response_headers_to_add: byName(result.responseHeadersToAdd),
+    }),
+    ...(result.queryParametersToSet.length > 0 && {
+      query_parameters_to_set: byName(result.queryParametersToSet),
+    }),
+    ...(result.queryParametersToRemove.length > 0 && {
+      query_parameters_to_remove: result.queryParametersToRemove,
     }),
     ...(result.body !== undefined && { body: result.body }),
     ...(result.httpStatus !== undefined && { http_status: result.httpStatus }),
@@ -141,6 +162,21 @@ function resultOf(result: NonNullable<NonNullable<Observation['decision']['polic
     ...(result.reasons.length > 0 && { reasons: result.reasons }),
     ...(result.requiredScopes.length > 0 && { required_scopes: result.requiredScopes }),
   };
+}
+
+/** As the contract has them: a name with its value, or with all of them where there are several. */
+function byName(pairs: readonly (readonly [name: string, value: string])[]): object {
+  const values = new Map<string, string | string[]>();
+  for (const [name, value] of pairs) {
+    const known = values.get(name);
+    values.set(name, known === undefined ? value : [known, value].flat());
+  }
+  return Object.fromEntries(values);
+}
+
+/** RFC 3986 section 3.2.2: an IPv6 address stands in brackets. */
+function hostAndPort(host: string, port: number): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 /** W3C Trace Context section 3.2: version, trace id, parent id, flags. */

@@ -1,5 +1,5 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
-import { maskText } from './masking.js';
+import { createMask } from './masking.js';
 
 /** The server's own log: what it does, and what is wrong. JSON lines. */
 export type Log = Logger;
@@ -16,9 +16,20 @@ export function createLog(level: string, destination: DestinationStream = pino.d
       formatters: { level: (label) => ({ level: label }) },
       hooks: {
         // The last door: what looks like a credential does not get out, whoever put it into the line.
-        streamWrite: (line) => maskText(line),
+        streamWrite: maskLine,
       },
     },
     destination,
   );
+}
+
+const mask = createMask();
+
+/** Value by value: a replacement in the line as a whole could run past a quote, and end its being JSON. */
+function maskLine(line: string): string {
+  try {
+    return `${JSON.stringify(mask(JSON.parse(line) as { [name: string]: unknown }).event)}\n`;
+  } catch {
+    return '{"level":"error","msg":"a log line was withheld, as it could not be masked"}\n';
+  }
 }

@@ -29,8 +29,10 @@ const SECRET_HEADER =
 /** Query and form parameters of OAuth and of common use that hold a credential. */
 const SECRET_PARAMETER =
   'access_token|refresh_token|id_token|token|code|client_secret|client_assertion|assertion|password|api_?key|secret|signature|sig';
-const SECRET_IN_QUERY = new RegExp(`((?:^|[?&;#])(?:${SECRET_PARAMETER})=)[^&#;\\s]*`, 'gi');
-const SECRET_NAME = new RegExp(`^(?:${SECRET_PARAMETER})$`, 'i');
+/** `token[]` and `token[a]` are `token` to many frameworks. */
+const INDEX = '(?:\\[\\w*\\])?';
+const SECRET_IN_QUERY = new RegExp(`((?:^|[?&;#])(?:${SECRET_PARAMETER})${INDEX}=)[^&#;\\s]*`, 'gi');
+const SECRET_NAME = new RegExp(`^(?:${SECRET_PARAMETER})${INDEX}$`, 'i');
 
 /**
  * Makes the function that takes tokens, cookies, keys and bodies out of decision-log events. It leaves its
@@ -38,70 +40,123 @@ const SECRET_NAME = new RegExp(`^(?:${SECRET_PARAMETER})$`, 'i');
  *
  * Erased are credentials by their place: headers that say so by name, Envoy's raw headers and bodies, peer
  * certificates (bulky, and told by their fingerprint). Masked, wherever they stand, are query parameters that
- * hold a credential, anything that looks like a JWT, and private keys in PEM.
+ * hold a credential, anything that looks like a JWT, and private keys in PEM; percent-encoded ones too.
  *
  * The function throws where it cannot finish its work; the event must then be withheld.
  */
 export function createMask(options: MaskingOptions = {}): Mask {
-  const extra = new Set(options.erase ?? []);
-  const bodies = options.includeBody ? new Set<string>() : BODIES;
-  return (event) => {
-    const erased: string[] = [];
-    const masked: string[] = [];
+  const rules = new Rule();
+  for (const pointer of [...ALWAYS, ...(options.includeBody ? [] : BODIES), ...(options.erase ?? [])])
+    rules.at(pointer).erased = true;
+  for (const pointer of HEADERS) rules.at(pointer).headers = true;
+  for (const pointer of PARAMETERS) rules.at(pointer).parameters = true;
+  return (event) => new Copy().event(event, rules);
+}
 
-    function copy(value: unknown, pointer: string, depth: number): unknown {
-      if (depth > DEEPEST) throw new RangeError('the event is nested too deeply to be masked');
-      if (typeof value === 'string') {
-        const clean = maskText(value);
-        if (clean !== value) masked.push(pointer);
-        return clean;
-      }
-      if (typeof value === 'bigint') return String(value);
-      if (value instanceof ExactNumber) return value.text;
-      if (typeof value !== 'object' || value === null) return value;
-      if (Array.isArray(value))
-        return value.map((item, index) => copy(item, `${pointer}/${index}`, depth + 1));
-      return copyObject(value as { [name: string]: unknown }, pointer, depth);
+/** What applies to one place of an event, and to the places below it. */
+class Rule {
+  private readonly members = new Map<string, Rule>();
+  /** The value is left out. */
+  erased = false;
+  /** Members are left out that have the name of a secret header, and replaced that have that of a parameter. */
+  headers = false;
+  parameters = false;
+
+  below(name: string): Rule | undefined {
+    return this.members.get(name);
+  }
+
+  /** The rule of a JSON pointer, made where there is none. */
+  at(pointer: string): Rule {
+    const names = pointer.split('/').slice(1);
+    return names.reduce<Rule>(
+      (rule, name) => rule.made(name.replaceAll('~1', '/').replaceAll('~0', '~')),
+      this,
+    );
+  }
+
+  private made(name: string): Rule {
+    const rule = this.members.get(name) ?? new Rule();
+    this.members.set(name, rule);
+    return rule;
+  }
+}
+
+/** One event on its way to its copy. It goes through every value of every decision, so it writes no pointer in vain. */
+class Copy {
+  private readonly path: (string | number)[] = [];
+  private readonly erased: string[] = [];
+  private readonly masked: string[] = [];
+
+  event(event: { readonly [name: string]: unknown }, rules: Rule): Masked {
+    const copied = this.object(event, rules);
+    return { event: copied, erased: this.erased.map(maskText), masked: this.masked.map(maskText) };
+  }
+
+  private value(value: unknown, rule: Rule | undefined): unknown {
+    if (typeof value === 'string') {
+      const clean = maskText(value);
+      if (clean !== value) this.masked.push(this.pointer());
+      return clean;
     }
+    if (typeof value === 'bigint') return String(value);
+    if (typeof value !== 'object' || value === null) return value;
+    if (value instanceof ExactNumber) return value.text;
+    if (this.path.length > DEEPEST) throw new RangeError('the event is nested too deeply to be masked');
+    return Array.isArray(value)
+      ? this.array(value, rule)
+      : this.object(value as { [name: string]: unknown }, rule);
+  }
 
-    function copyObject(value: { [name: string]: unknown }, pointer: string, depth: number): object {
-      const out: { [name: string]: unknown } = {};
-      for (const [name, member] of Object.entries(value)) {
-        if (member === undefined) continue;
-        const at = `${pointer}/${escapePointer(name)}`;
-        if (
-          extra.has(at) ||
-          ALWAYS.has(at) ||
-          bodies.has(at) ||
-          (HEADERS.has(pointer) && SECRET_HEADER.test(name))
-        ) {
-          erased.push(at);
-        } else if (pointer === '/input/parsed_query' && SECRET_NAME.test(name)) {
-          masked.push(at);
-          define(out, name, MASKED);
-        } else {
-          // A name can hold a token as well as a value can.
-          define(out, maskText(name), copy(member, at, depth + 1));
-        }
+  private array(value: readonly unknown[], rule: Rule | undefined): unknown[] {
+    return value.map((item, index) => {
+      const below = rule?.below(String(index));
+      this.path.push(index);
+      // Those behind an erased item keep their places.
+      const copied = below?.erased ? null : this.value(item, below);
+      if (below?.erased) this.erased.push(this.pointer());
+      this.path.pop();
+      return copied;
+    });
+  }
+
+  private object(value: { readonly [name: string]: unknown }, rule: Rule | undefined) {
+    const out: { [name: string]: unknown } = {};
+    for (const name of Object.keys(value)) {
+      const member = value[name];
+      if (member === undefined) continue;
+      const below = rule?.below(name);
+      this.path.push(name);
+      if (below?.erased || (rule?.headers && SECRET_HEADER.test(name))) {
+        this.erased.push(this.pointer());
+      } else if (rule?.parameters && SECRET_NAME.test(name)) {
+        this.masked.push(this.pointer());
+        define(out, name, MASKED);
+      } else {
+        // A name can hold a token as well as a value can.
+        define(out, maskText(name), this.value(member, below));
       }
-      return out;
+      this.path.pop();
     }
+    return out;
+  }
 
-    const copied = copyObject(event as { [name: string]: unknown }, '', 0) as { [name: string]: unknown };
-    return { event: copied, erased: erased.map(maskText), masked: masked.map(maskText) };
-  };
+  private pointer(): string {
+    return this.path.map((part) => `/${escapePointer(String(part))}`).join('');
+  }
 }
 
 const HTTP = '/input/attributes/request/http';
-const HEADERS = new Set([`${HTTP}/headers`, '/result/headers', '/result/response_headers_to_add']);
-const ALWAYS = new Set([
+const HEADERS = [`${HTTP}/headers`, '/result/headers', '/result/response_headers_to_add'];
+const PARAMETERS = ['/input/parsed_query', '/input/parsed_body', '/result/query_parameters_to_set'];
+const ALWAYS = [
   '/input/attributes/source/certificate',
   '/input/attributes/destination/certificate',
   // The same headers and body as text stand beside these.
   `${HTTP}/headerMap`,
   `${HTTP}/rawBody`,
-]);
-const BODIES = new Set([`${HTTP}/body`, '/input/parsed_body', '/result/body']);
+];
+const BODIES = [`${HTTP}/body`, '/input/parsed_body', '/result/body'];
 
 /** RFC 6901 section 3; hardly any name needs it. */
 function escapePointer(name: string): string {
@@ -116,9 +171,33 @@ function define(target: { [name: string]: unknown }, name: string, value: unknow
 
 /** Takes credentials out of a text; in time linear in its length. */
 export function maskText(text: string): string {
-  if (text.includes('PRIVATE KEY-----')) return MASKED;
+  const clean = maskPlain(text);
+  return clean.includes('%') ? clean.replace(PIECE, maskEscaped) : clean;
+}
+
+/** A header line of PEM, also as forms and URLs write its spaces. */
+const PRIVATE_KEY = /PRIVATE(?: |\+|%20)KEY-----/;
+
+function maskPlain(text: string): string {
+  if (text.includes('KEY-----') && PRIVATE_KEY.test(text)) return MASKED;
   const clean = text.includes('eyJ') ? text.replace(/[A-Za-z0-9_.\-+/=]+/g, maskRun) : text;
   return clean.includes('=') ? clean.replace(SECRET_IN_QUERY, `$1${MASKED}`) : clean;
+}
+
+/** What stands between the separators of a URL or a form. */
+const PIECE = /[^?&;#\s]+/g;
+
+/** Escapes within escapes that are looked into: a URL in a URL's parameter has two. */
+const ROUNDS = 3;
+
+/** A piece whose escapes hide a credential goes whole: nobody can tell where in it the credential ends. */
+function maskEscaped(piece: string): string {
+  let plain = piece;
+  for (let round = 0; round < ROUNDS && plain.includes('%'); round++)
+    plain = plain.replace(/%([0-9a-f]{2})/gi, (_, hex: string) =>
+      String.fromCharCode(Number.parseInt(hex, 16)),
+    );
+  return plain === piece || maskPlain(plain) === plain ? piece : MASKED;
 }
 
 /**

@@ -134,6 +134,8 @@ function registerFreshness(registers: Registry[], sources: FreshnessSources): vo
   gauge('countersign_policy_loaded_timestamp_seconds', 'When the policy in force was loaded.', [], (made) => {
     const policy = sources.policy();
     if (policy) made.set(seconds(policy.loadedAt)!);
+    // Without labels, a reset leaves a zero, and a zero is a day in 1970.
+    else made.remove();
   });
   gauge('countersign_policy_info', 'Always 1; the label is the revision in force.', ['revision'], (made) => {
     const policy = sources.policy();

@@ -1,13 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { createDecisionLog } from '../../src/telemetry/decision-log.js';
+import { createMask } from '../../src/telemetry/masking.js';
 import { refuse } from '../../src/errors/refusal.js';
 import { permit, policy } from '../decision/fakes.js';
 import { checkRequest, observe, Sink } from '../telemetry/observations.js';
 
 const page = await readFile(new URL('../../docs/decision-log.md', import.meta.url), 'utf8');
 
-/** Every field that a line can have, from decisions that bring out all of them. */
-async function fields(): Promise<Set<string>> {
+/** Lines that bring out every field that there is. */
+async function events() {
   const sink = new Sink();
   const log = createDecisionLog({ labels: {}, destination: sink, onDrop: () => undefined });
   const headers = {
@@ -21,7 +22,11 @@ async function fields(): Promise<Set<string>> {
     }),
   );
   log.record(await observe(checkRequest(), { identity: { verify: () => refuse('spiffe_id_missing', 'x') } }));
-  return new Set(sink.events().flatMap((event) => Object.keys(event)));
+  return sink.events();
+}
+
+async function fields(): Promise<Set<string>> {
+  return new Set((await events()).flatMap((event) => Object.keys(event)));
 }
 
 describe('docs/decision-log.md', () => {
@@ -36,5 +41,30 @@ describe('docs/decision-log.md', () => {
     const shown = JSON.parse(/```json\n([\s\S]*?)```/.exec(page)![1]!) as object;
     const known = await fields();
     for (const name of Object.keys(shown)) expect(known).toContain(name);
+  });
+
+  test('names every timer of `metrics`, and labels that there are', async () => {
+    const timers = new Set((await events()).flatMap(({ metrics }) => Object.keys(metrics as object)));
+    const named = [...page.matchAll(/`(timer_\w+)`/g)].map(([, name]) => name);
+    expect([...new Set(named)].sort()).toEqual([...timers].sort());
+  });
+
+  test('names parameters that are masked, and headers that are erased', () => {
+    const named = (from: RegExp) =>
+      [...from.exec(page)![1]!.matchAll(/`([\w-]+)`/g)].map(([, name]) => name!);
+    const parameters = named(/Query and form parameters([\s\S]*?)are masked/);
+    const headers = named(/Headers that hold a credential([\s\S]*?)are erased/);
+    expect([parameters.length, headers.length]).toEqual([13, 11]);
+    const mask = createMask();
+    for (const name of parameters) {
+      const { event } = mask({ input: { parsed_query: { [name]: ['s3cret'] }, path: `/a?${name}=s3cret` } });
+      expect(JSON.stringify(event)).not.toContain('s3cret');
+    }
+    for (const name of headers) {
+      const { event } = mask({
+        input: { attributes: { request: { http: { headers: { [name]: 's3cret' } } } } },
+      });
+      expect(JSON.stringify(event)).not.toContain('s3cret');
+    }
   });
 });

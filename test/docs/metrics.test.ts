@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { createMetrics } from '../../src/telemetry/metrics.js';
+import { observe } from '../telemetry/observations.js';
 
 const page = await readFile(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
 
@@ -15,6 +16,28 @@ describe('docs/metrics.md', () => {
     const list = (matches: RegExpMatchArray[]) => matches.map(([, name, type]) => `${name} ${type}`).sort();
     expect(registered.length).toBeGreaterThan(10);
     expect(list(written)).toEqual(list(registered));
+  });
+
+  test('names the labels that each metric has, and all values of those that have few', async () => {
+    const metrics = createMetrics('1', {
+      jwks: () => [{ issuer: 'i', keys: 1, stale: false, lastSuccess: 1 }],
+      trustBundles: () => [{ trustDomain: 'd', lastSuccess: 1 }],
+      policy: () => ({ revision: 'r', loadedAt: 1 }),
+    });
+    metrics.observe(await observe());
+    const text = await metrics.text();
+    const rows = [...page.matchAll(/^\| `(countersign_\w+)` \| \w+ \| (.*?) \|/gm)];
+    for (const [, name, column] of rows) {
+      const samples = [...text.matchAll(new RegExp(`^${name}(?:_bucket)?(?:\\{(.*)\\})? `, 'gm'))];
+      const labels = samples.flatMap(([, list = '']) => [...list.matchAll(/(\w+)="(.*?)"/g)]);
+      const real = new Set(labels.map(([, label]) => label!).filter((label) => label !== 'le'));
+      // `outcome` (`allow`, `deny`): the values stand in brackets.
+      const named = [...column!.replace(/\(.*?\)/g, '').matchAll(/`(\w+)`/g)].map(([, label]) => label);
+      expect([name, ...named]).toEqual([name, ...real]);
+      for (const [, label, value] of labels)
+        if (label === 'stage' || label === 'cause' || label === 'outcome')
+          expect(column).toContain(`\`${value}\``);
+    }
   });
 
   test('speaks in its queries of metrics that there are', async () => {

@@ -87,6 +87,23 @@ describe('an evaluation', () => {
     expect(policy.evaluate(DECISION, { list: [] }, NOW)).toMatchObject({ allowed: true });
   });
 
+  test('trap 93: an instance that failed is replaced with its data, again and again', async () => {
+    const names = Array.from({ length: 20_000 }, (_, index) => [`name-${index}`, { level: index }]);
+    const bundle = {
+      ...(await compile('decision := data.levels[input.name].level == input.level')),
+      data: { levels: Object.fromEntries(names) },
+    };
+    const policy = await loadPolicy({ bundle, entrypoints: [DECISION], growthPages: 16 });
+    if (!('evaluate' in policy)) throw new Error(policy.detail);
+    const huge = { name: 'name-1', list: Array.from({ length: 300_000 }, (_, index) => index) };
+    for (let round = 0; round < 5; round++) {
+      expect(policy.evaluate(DECISION, huge, NOW)).toMatchObject({ code: 'policy_error' });
+      const known = { name: 'name-19999', level: 19999 };
+      expect(policy.evaluate(DECISION, known, NOW)).toMatchObject({ allowed: true });
+      expect(policy.evaluate(DECISION, { ...known, level: 1 }, NOW)).toMatchObject({ allowed: false });
+    }
+  });
+
   test('trap 94: an input nested too deeply is caught, and the next call works', async () => {
     const policy = await policyOf('decision := input.ok');
     let deep: unknown = 1;

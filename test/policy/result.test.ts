@@ -76,13 +76,28 @@ describe("a policy's result", () => {
       { 'X-Countersign-Subject': 'root' },
       'headers: "X-Countersign-Subject" is for Countersign alone to set',
     ],
+    [
+      'headers',
+      { x_countersign_subject: 'root' },
+      'headers: "x_countersign_subject" is for Countersign alone to set',
+    ],
     ['response_headers_to_add', 'x', 'response_headers_to_add is not an object'],
     ['request_headers_to_remove', 'x', 'request_headers_to_remove is not an array'],
     ['request_headers_to_remove', ['a\nb'], 'request_headers_to_remove: "a\\nb" is not a header name'],
     ['query_parameters_to_set', ['x'], 'query_parameters_to_set is not an object'],
     ['query_parameters_to_set', { a: 1 }, 'query_parameters_to_set: "a" is not a string'],
     ['query_parameters_to_remove', [1], 'query_parameters_to_remove[0] is not a string'],
+    ['query_parameters_to_set', { a: ['b', {}] }, 'query_parameters_to_set: "a" is not a string'],
+    ['query_parameters_to_remove', 'x', 'query_parameters_to_remove is not an array'],
+    ['request_headers_to_remove', ['a', 1], 'request_headers_to_remove[1] is not a string'],
+    ['response_headers_to_add', [{ a: 'b' }, { a: 1 }], 'response_headers_to_add[1]: "a" is not a string'],
+    [
+      'response_headers_to_add',
+      { 'x-countersign-decision-id': 'x' },
+      'response_headers_to_add: "x-countersign-decision-id" is for Countersign alone to set',
+    ],
     ['body', {}, 'body is not a string'],
+    ['dynamic_metadata', 'x', 'dynamic_metadata is not an object'],
     ['dynamic_metadata', [], 'dynamic_metadata is not an object'],
     [
       'dynamic_metadata',
@@ -91,9 +106,58 @@ describe("a policy's result", () => {
     ],
     ['reason', 1, 'reason is not a string'],
     ['reasons', 'x', 'reasons is not an array'],
+    ['reasons', ['x', null], 'reasons[1] is not a string'],
+    ['required_scopes', { a: 1 }, 'required_scopes is not an array'],
     ['required_scopes', [1], 'required_scopes[0] is not a string'],
   ])('is refused whole when %s is %j', (key, value, detail) => {
     for (const allowed of [true, false]) expect(read({ allowed, [key]: value })).toBe(detail);
+  });
+
+  test.each([
+    'headers',
+    'response_headers_to_add',
+    'request_headers_to_remove',
+    'query_parameters_to_set',
+    'query_parameters_to_remove',
+    'body',
+    'http_status',
+    'dynamic_metadata',
+    'reason',
+    'reasons',
+    'required_scopes',
+  ])('is refused whole when %s is null, which is not the same as absent', (key) => {
+    expect(read({ allowed: false, [key]: null })).toMatch(new RegExp(`^${key} is not `));
+    expect(read({ allowed: false, [key]: undefined })).toMatchObject({ allowed: false });
+  });
+
+  test('names what is wrong at a bounded length', () => {
+    const name = `x ${'a'.repeat(5_000)}`;
+    for (const key of ['headers', 'query_parameters_to_set'])
+      expect(String(read({ allowed: true, [key]: { [name]: 1 } })).length).toBeLessThan(120);
+  });
+
+  test('has a status where it denies alone: policies for OPA-Envoy give one where they allow, too', () => {
+    expect(read({ allowed: true, http_status: 200 })).not.toHaveProperty('httpStatus');
+  });
+
+  test('keeps names that mean something to JavaScript as the names they are', () => {
+    const result = JSON.parse(
+      '{"allowed":true,"headers":{"__proto__":"a","constructor":"b"},"__proto__":{"body":"x"}}',
+    ) as object;
+    const outcome = read(result);
+    expect(outcome).toMatchObject({
+      headers: [
+        ['__proto__', 'a'],
+        ['constructor', 'b'],
+      ],
+    });
+    expect(outcome).not.toHaveProperty('body');
+  });
+
+  test.each(['', ' ', 'a', 'a  b '])('reads scopes written as %j like OAuth does', (scopes) => {
+    expect(read({ allowed: false, required_scopes: scopes })).toMatchObject({
+      requiredScopes: scopes.split(' ').filter((scope) => scope !== ''),
+    });
   });
 
   test.each([200, 204, 100, 0, 299, 600, 403.5, '403', null])(

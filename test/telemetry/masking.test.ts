@@ -10,6 +10,12 @@ const http = (members: object, more: object = {}) => ({
 const mask = (event: object, options?: MaskingOptions) =>
   createMask(options)(event as { [name: string]: unknown });
 
+const percent = (text: string) => [...Buffer.from(text)].map((byte) => `%${byte.toString(16)}`).join('');
+const unescaped = (text: string) =>
+  text
+    .replace(/%25/g, '%')
+    .replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
+
 describe('what a log line may not hold', () => {
   test.each([
     'authorization',
@@ -70,6 +76,53 @@ describe('what a log line may not hold', () => {
     expect(masked).toContain('/input/attributes/request/http/path');
   });
 
+  test.each([
+    ['the dots of a JWT', `/a/${JWT.replaceAll('.', '%2E')}/b`],
+    ['the first letter of a JWT', `%65${JWT.slice(1)}`],
+    ['all of a JWT', percent(JWT)],
+    ['all of a JWT, twice', percent(percent(JWT))],
+    ['the name of a parameter', '/a?access%5Ftoken=s3cret&page=2'],
+    ['the name of a parameter, with an index', '/a?token%5B0%5D=s3cret'],
+    ['a URL in a parameter', '/login?next=https%3A%2F%2Fx%2Fcb%3Fcode%3Ds3cret'],
+    ['a private key', `/a?k=-----BEGIN%20PRIVATE%20KEY-----%0As3cret`],
+    ['a private key in a form', `k=-----BEGIN+PRIVATE+KEY-----%0As3cret`],
+  ])('trap 102: escapes do not hide %s', (_what, text) => {
+    const { event, masked } = mask({ input: { deep: [text], [text]: 1 } });
+    const line = JSON.stringify(event);
+    for (const hidden of ['s3cret', JWT, JWT.slice(1), JWT.split('.')[2]!]) {
+      expect(line).not.toContain(hidden);
+      expect(unescaped(line)).not.toContain(hidden);
+    }
+    expect(masked).toContain('/input/deep/0');
+  });
+
+  test('escapes that hide nothing are left as they are', () => {
+    for (const text of ['/caf%C3%A9?q=a%20b&page=%31', '100%', '%zz=%', '/a%2Fb', 'token%'])
+      expect(maskText(text)).toBe(text);
+  });
+
+  test('trap 102: a form in a body that is logged is masked by the names of its parameters', () => {
+    const event = http(
+      { body: 'client_secret=s3cret&name=x&token[]=s3cret' },
+      { parsed_body: { client_secret: ['s3cret'], name: ['x'], 'token[]': ['s3cret'] } },
+    );
+    const { event: clean, masked } = mask(event, { includeBody: true });
+    expect(clean).toEqual(
+      http(
+        { body: 'client_secret=**REDACTED**&name=x&token[]=**REDACTED**' },
+        { parsed_body: { client_secret: '**REDACTED**', name: ['x'], 'token[]': '**REDACTED**' } },
+      ),
+    );
+    expect(masked).toContain('/input/parsed_body/client_secret');
+  });
+
+  test("trap 102: parameters that a policy sets in the upstream's query are masked by their names", () => {
+    const { event } = mask({ result: { query_parameters_to_set: { access_token: 's3cret', page: '2' } } });
+    expect(event).toEqual({
+      result: { query_parameters_to_set: { access_token: '**REDACTED**', page: '2' } },
+    });
+  });
+
   test('trap 102: whatever looks like a JWT or a private key is masked, wherever it stands', () => {
     fc.assert(
       fc.property(
@@ -102,6 +155,13 @@ describe('what a log line may not hold', () => {
     expect(erased).toEqual(['/input/token/claims/email', '/result/a~1b', '/result/c~0d']);
   });
 
+  test('is one item of a list, where configuration names that', () => {
+    const event = { input: { token: { claims: { groups: ['a', { b: 's3cret' }, 'c'] } } } };
+    const { event: clean, erased } = mask(event, { erase: ['/input/token/claims/groups/1'] });
+    expect(clean).toEqual({ input: { token: { claims: { groups: ['a', null, 'c'] } } } });
+    expect(erased).toEqual(['/input/token/claims/groups/1']);
+  });
+
   test('leaves the event itself as it was, and all else in it', () => {
     const event = http({ headers: { cookie: 'c' }, path: '/a?token=x' });
     const before = structuredClone(event);
@@ -122,6 +182,11 @@ describe('what a log line may not hold', () => {
       'eyJ.'.repeat(200_000),
       'token='.repeat(200_000),
       '?&'.repeat(200_000),
+      `${'a'.repeat(600_000)}%`,
+      '%25'.repeat(200_000),
+      '&token['.repeat(100_000),
+      `token[${'a'.repeat(600_000)}`,
+      'PRIVATE KEY----'.repeat(50_000),
     ])
       expect(typeof maskText(text)).toBe('string');
   });

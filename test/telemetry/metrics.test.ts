@@ -25,6 +25,71 @@ function setUp() {
 }
 
 describe('metrics', () => {
+  test('are these, of these types and with these labels, and no others of ours', async () => {
+    const { metrics } = setUp();
+    metrics.observe(await observe());
+    const text = await metrics.text();
+    const found = [...text.matchAll(/^# TYPE (countersign_\w+) (\w+)$/gm)].map(([, name, type]) => {
+      const sample = new RegExp(`^${name}(?:_bucket)?(?:\\{(.*?)\\})? `, 'm').exec(text)![1] ?? '';
+      const labels = [...sample.matchAll(/(\w+)="/g)].map(([, label]) => label);
+      return [name, type, ...labels.filter((label) => label !== 'le')].join(' ');
+    });
+    expect(found.sort()).toEqual([
+      'countersign_build_info gauge version node',
+      'countersign_decision_duration_seconds histogram',
+      'countersign_decision_log_dropped_total counter cause',
+      'countersign_decisions_total counter outcome reason',
+      'countersign_jwks_keys gauge issuer',
+      'countersign_jwks_last_success_timestamp_seconds gauge issuer',
+      'countersign_jwks_stale gauge issuer',
+      'countersign_policy_info gauge revision',
+      'countersign_policy_loaded_timestamp_seconds gauge',
+      'countersign_stage_duration_seconds histogram stage',
+      'countersign_trust_bundle_last_success_timestamp_seconds gauge trust_domain',
+    ]);
+    expect(text).toMatch(/^process_cpu_seconds_total /m);
+    expect(text).toMatch(/^nodejs_eventloop_lag_seconds /m);
+    expect(metrics.contentType).toBe('text/plain; version=0.0.4; charset=utf-8');
+  });
+
+  test('of durations tell a warm decision from one that a caller gives up on', async () => {
+    const { metrics } = setUp();
+    const observation = await observe();
+    for (const total of [40_000, 400_000, 300_000_000, 2_000_000_000])
+      metrics.observe({ ...observation, durations: { facts: 1, response: 1, total } });
+    const found = await samples(metrics);
+    const upTo = (le: string) => found.get(`countersign_decision_duration_seconds_bucket{le="${le}"}`);
+    expect(
+      ['0.00005', '0.0005', '0.25', '1', '+Inf'].map((le) => upTo(le) ?? upTo(String(Number(le)))),
+    ).toEqual([1, 2, 2, 3, 4]);
+  });
+
+  test('count every reason that there is, and escape what an operator named', async () => {
+    const { metrics, state } = setUp();
+    const observation = await observe();
+    for (const reason of REASON_CODES)
+      metrics.observe({ ...observation, decision: { ...observation.decision, outcome: 'deny', reason } });
+    state.jwks = [{ issuer: 'a"b\\c\nd', keys: 1, stale: false }];
+    const found = await samples(metrics);
+    const counted = [...found.keys()].filter((name) => name.startsWith('countersign_decisions_total'));
+    expect(counted).toHaveLength(REASON_CODES.length);
+    expect(found.get('countersign_jwks_keys{issuer="a\\"b\\\\c\\nd"}')).toBe(1);
+  });
+
+  test('of one server are not those of another', async () => {
+    const [one, other] = [setUp().metrics, setUp().metrics];
+    one.observe(await observe());
+    expect((await samples(one)).get('countersign_decision_duration_seconds_count')).toBe(1);
+    expect((await samples(other)).get('countersign_decision_duration_seconds_count')).toBe(0);
+  });
+
+  test('have no policy until one is in force', async () => {
+    const { metrics, state } = setUp();
+    state.policy = undefined;
+    const found = await samples(metrics);
+    expect([...found.keys()].filter((name) => name.includes('_policy_'))).toEqual([]);
+  });
+
   test('count decisions by outcome and reason, and time them and their stages', async () => {
     const { metrics } = setUp();
     metrics.observe(await observe());
