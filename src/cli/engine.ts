@@ -39,6 +39,9 @@ const BUNDLE_POLL = 5_000;
 /** Milliseconds that the first fetch of keys may hold up readiness. */
 const FIRST_KEYS = 5_000;
 
+/** Milliseconds that the decision log may take to be written out at the end. */
+const FLUSH = 2_000;
+
 /**
  * Wires the stages together and serves. It decides nothing itself.
  *
@@ -129,9 +132,14 @@ export async function startEngine(config: Config, { log, decisions }: EngineOpti
     },
   });
 
+  const tellChanges = changeTeller(log, () => [
+    ...bundles.status().map(({ trustDomain, error }) => [`trust bundle of ${trustDomain}`, error] as const),
+    ...issuers.map(({ keys }) => [`keys of ${keys.status().issuer}`, keys.status().lastError] as const),
+  ]);
   const poll = setInterval(() => {
     void bundles.refresh().then((changed) => {
       if (changed) log.info({ revision: bundles.current().revision }, 'trust bundles changed');
+      tellChanges();
     });
   }, BUNDLE_POLL);
   poll.unref();
@@ -142,12 +150,8 @@ export async function startEngine(config: Config, { log, decisions }: EngineOpti
     throw new Failure(error.message);
   });
   // An issuer that does not answer must not keep the others' tokens out: it is waited for, but not for long.
-  await Promise.race([firstKeys, new Promise((resolve) => setTimeout(resolve, FIRST_KEYS).unref())]);
-  for (const { keys } of issuers) {
-    const { issuer, lastError } = keys.status();
-    if (lastError)
-      log.warn({ issuer, error: lastError }, 'no keys yet; its tokens are refused until there are');
-  }
+  await Promise.race([firstKeys, elapsed(FIRST_KEYS)]);
+  tellChanges();
   phase = 'serving';
   server.setServing(true);
   log.info({ grpc: server.address, admin: admin?.address, revision: policy.revision, version }, 'serving');
@@ -161,11 +165,32 @@ export async function startEngine(config: Config, { log, decisions }: EngineOpti
       const finished = await server.drain(config.shutdown_grace);
       if (!finished) log.warn('calls were cut off at the end of shutdown_grace');
       for (const { keys } of issuers) keys.stop();
-      await decisionLog?.flush();
       await admin?.close();
+      // A reader that stopped reading must not keep the process.
+      if (decisionLog) await Promise.race([decisionLog.flush(), elapsed(FLUSH)]);
       log.info('stopped');
     },
   };
+}
+
+/** Logs when something that is refreshed begins to fail, fails in another way, or works again. */
+function changeTeller(
+  log: Log,
+  sources: () => readonly (readonly [what: string, error: string | undefined])[],
+): () => void {
+  const told = new Map<string, string | undefined>();
+  return () => {
+    for (const [what, error] of sources()) {
+      if (told.get(what) === error) continue;
+      told.set(what, error);
+      if (error === undefined) log.info({ what }, 'refreshed again');
+      else log.warn({ what, error }, 'not refreshed; the last good one serves as long as it may');
+    }
+  };
+}
+
+function elapsed(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, milliseconds).unref());
 }
 
 function standing(error: string | undefined): { ok: boolean; detail?: string } {

@@ -20,5 +20,6 @@ try {
 } catch (error) {
   // A Failure is the user's to mend, and its message says how; anything else is a defect, with its stack.
   process.stderr.write(`${error instanceof Failure ? error.message : (error as Error).stack}\n`);
-  process.exitCode = error instanceof Failure ? error.exitCode : 70;
+  // At once: what was begun before the failure, such as fetching keys, has nobody left to serve.
+  process.exit(error instanceof Failure ? error.exitCode : 70);
 }

@@ -12,19 +12,23 @@ export function serveCommand(): Command {
       const config = await readConfig(options.config);
       const log = createLog(config.log.level);
       endOnDefect(log);
-      const engine = await startEngine(config, { log });
-      stopOnSignal(engine);
+      const starting = startEngine(config, { log });
+      stopOnSignal(starting, log);
+      await starting;
     });
 }
 
 /** SIGTERM (an orchestrator) and SIGINT (a terminal) drain; a second one does not wait. */
-function stopOnSignal(engine: Engine): void {
+function stopOnSignal(starting: Promise<Engine>, log: Log): void {
   let stopping = false;
   const stop = () => {
     if (stopping) process.exit(130);
     stopping = true;
-    void engine.stop().then(() => process.exit(0));
+    // One that fails to start ends the process by itself.
+    void starting.then((engine) => engine.stop()).then(() => process.exit(0));
   };
+  // It would end the process; whoever sends it wants the configuration to be read again.
+  process.on('SIGHUP', () => log.warn('SIGHUP: the configuration is read at start; start a new process'));
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
 }

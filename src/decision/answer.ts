@@ -12,6 +12,9 @@ export const ASSERTED = {
   decisionId: 'x-countersign-decision-id',
 } as const;
 
+/** These names, and what an upstream that reads headers as CGI does takes for them (RFC 3875 section 4.1.18). */
+const NEVER_THE_CLIENTS = Object.values(ASSERTED).flatMap((name) => [name, name.replaceAll('-', '_')]);
+
 /** What an answer says of the one who asked. */
 export interface Subject {
   readonly id: string;
@@ -33,14 +36,13 @@ export function allow(
   ];
   if (subject.token) asserted.push([ASSERTED.subject, headerValue(subject.token.subject)]);
   const set = new Set(asserted.map(([name]) => name));
+  // Envoy may be told to keep headers from us (`allowed_headers`): what we were not shown is removed as well.
+  const others = [...NEVER_THE_CLIENTS, ...facts.forgedHeaders].filter((name) => !set.has(name));
   return {
     allowed: true,
     grpcStatus: REASONS.allowed.grpc,
     requestHeaders: [...result.headers, ...asserted],
-    requestHeadersToRemove: [
-      ...result.requestHeadersToRemove,
-      ...facts.forgedHeaders.filter((name) => !set.has(name)),
-    ],
+    requestHeadersToRemove: [...result.requestHeadersToRemove, ...new Set(others)],
     responseHeadersToAdd: result.responseHeadersToAdd,
     queryParametersToSet: result.queryParametersToSet,
     queryParametersToRemove: result.queryParametersToRemove,

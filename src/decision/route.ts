@@ -16,7 +16,8 @@ export interface Route {
   readonly audience?: string;
 }
 
-const PREFIX = 'countersign.';
+/** Whatever begins like ours was meant for us, and a slip of the pen must not leave a route open. */
+const OURS = /^countersign/i;
 
 /**
  * Reads what a route's `context_extensions` ask for (envoy.extensions.filters.http.ext_authz.v3
@@ -29,7 +30,7 @@ export function readRoute(
 ): Route | Refusal<'route_misconfigured'> {
   let route: Route = defaults;
   for (const name in extensions) {
-    if (!name.startsWith(PREFIX)) continue;
+    if (!OURS.test(name)) continue;
     const next = narrow(route, name, extensions[name] ?? '', defaults.entrypoints);
     if (isRefusal(next)) return next;
     route = next;
@@ -43,15 +44,15 @@ function narrow(
   value: string,
   entrypoints: readonly string[],
 ): Route | Refusal<'route_misconfigured'> {
-  switch (name.slice(PREFIX.length)) {
-    case 'token':
+  switch (name) {
+    case 'countersign.token':
       if (value !== 'required' && value !== 'optional' && value !== 'off')
         return wrong(name, 'must be required, optional or off');
       return { ...route, tokenMode: value };
-    case 'audience':
+    case 'countersign.audience':
       if (value === '') return wrong(name, 'must not be empty');
       return { ...route, audience: value };
-    case 'entrypoint':
+    case 'countersign.entrypoint':
       if (!entrypoints.includes(value))
         return wrong(name, `must be one of those compiled in: ${entrypoints.join(', ')}`);
       return { ...route, entrypoint: value };

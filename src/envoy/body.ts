@@ -26,9 +26,13 @@ export function readBody(http: HttpRequest, headers: Headers): BodyInput | Refus
   const header = (name: string) => headers.values(name).join(',');
   if (header('x-envoy-auth-partial-body') === 'true') return TRUNCATED;
   const type = header('content-type');
-  const parse = PARSERS.find(([mediaType]) => type.toLowerCase().includes(mediaType))?.[1];
+  if (type.replace(QUOTED, '').includes(',')) return malformed('more than one content-type');
+  const parse = PARSERS.get(type.split(';', 1)[0]!.trim().toLowerCase());
+  if (parse === undefined) return NONE;
   const text = bodyText(http);
-  if (parse === undefined || text === '') return NONE;
+  if (text === '') return NONE;
+  // What the upstream will see is not what is here: as good as cut off.
+  if (!/^(?:identity)?$/i.test(header('content-encoding'))) return TRUNCATED;
 
   const length = header('content-length');
   if (length !== '') {
@@ -48,13 +52,17 @@ const TRUNCATED: BodyInput = { parsed_body: null, truncated_body: true };
 
 type Parse = (text: string, contentType: string) => BodyInput | Refusal<'request_malformed'>;
 
-/** The first whose media type occurs in Content-Type is it, as in OPA-Envoy. */
-const PARSERS: readonly (readonly [mediaType: string, parse: Parse])[] = [
+const QUOTED = /"(?:[^"\\]|\\.)*"/g;
+
+/**
+ * By media type, the whole of it. (OPA-Envoy takes one that occurs anywhere in Content-Type, so that a client
+ * could name one type to the policy and another one to the upstream.)
+ */
+const PARSERS: ReadonlyMap<string, Parse> = new Map<string, Parse>([
   ['application/json', parseJson],
-  ['application/grpc', () => NONE],
   ['application/x-www-form-urlencoded', (text) => parsed(parseUrlencoded(text))],
   ['multipart/form-data', parseForm],
-];
+]);
 
 function parseJson(text: string): BodyInput | Refusal<'request_malformed'> {
   try {

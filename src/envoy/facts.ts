@@ -17,7 +17,7 @@ const isOurs = (name: string) => name.replaceAll('_', '-').startsWith(OURS);
  * Each one is removed, and Envoy answers 500 to more than 100 header mutations: a client must not be able to
  * use up those of a policy.
  */
-const MOST_FORGED = 5;
+const MOST_FORGED = 3;
 
 /** A connection of the network filter asks for nothing in particular. */
 const NO_PATH: RequestPath = { path: '', rawPath: '', query: '' };

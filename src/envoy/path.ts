@@ -23,9 +23,10 @@ const UNRESERVED = /[A-Za-z0-9\-._~]/;
  * - runs of slashes become one; `.` and `..` are resolved; a trailing slash stays
  *
  * Refused is what servers read in different ways: an escaped or plain backslash, an escaped slash, a control
- * character, a broken escape, escapes that are not UTF-8, a `..` above the root or behind repeated slashes
- * (merged before it is resolved, or after), and an empty or dot segment that hides behind path parameters
- * (`/;/`, `/..;x/`). `*` and the empty path of CONNECT stay as they are.
+ * character, a broken escape, escapes that are not UTF-8, two slashes at the beginning (an authority to whoever
+ * reads a URI reference), a `..` above the root or behind repeated slashes (merged before it is resolved, or
+ * after), path parameters (`/admin;x`, which servlet containers take off), and an empty or dot segment before an
+ * escaped semicolon. `*` and the empty path of CONNECT stay as they are.
  */
 export function readPath(target: string): RequestPath | Refusal<'path_refused'> {
   const { rawPath, query } = split(target);
@@ -33,6 +34,7 @@ export function readPath(target: string): RequestPath | Refusal<'path_refused'> 
   const reduced = rawPath.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/\\]*/i, '');
   const absolute = reduced === '' && reduced !== rawPath ? '/' : reduced;
   if (!absolute.startsWith('/')) return refuse('path_refused', 'the path does not begin with a slash');
+  if (absolute.startsWith('//')) return refuse('path_refused', 'two slashes at the beginning');
   const spelled = spell(absolute);
   if (typeof spelled !== 'string') return spelled;
   const path = resolve(spelled);
@@ -99,14 +101,15 @@ function resolve(path: string): string | Refusal<'path_refused'> {
   let directory = false;
   let merged = false;
   for (const segment of segments) {
-    const name = segment.split(/;|%3B/, 1)[0]!;
+    if (segment.includes(';')) return refuse('path_refused', 'path parameters');
+    const name = segment.split('%3B', 1)[0]!;
     directory = segment === '' || segment === '.' || segment === '..';
     if (directory) {
       if (segment === '..' && merged) return refuse('path_refused', 'a .. behind repeated slashes');
       if (segment === '..' && kept.pop() === undefined) return refuse('path_refused', 'a .. above the root');
       merged ||= segment === '';
     } else if (name === '' || name === '.' || name === '..') {
-      return refuse('path_refused', 'an empty or dot segment with path parameters');
+      return refuse('path_refused', 'an empty or dot segment before an escaped semicolon');
     } else kept.push(segment);
   }
   if (kept.length === 0) return '/';

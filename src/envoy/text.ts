@@ -6,13 +6,29 @@ import { isUtf8 } from 'node:buffer';
  */
 export function sanitizedUtf8(bytes: Buffer): string {
   if (isUtf8(bytes)) return bytes.toString('utf8');
-  let out = '';
-  for (let at = 0; at < bytes.length;) {
-    const length = [1, 2, 3, 4].find((n) => at + n <= bytes.length && isUtf8(bytes.subarray(at, at + n)));
-    out += length === undefined ? '!' : bytes.toString('utf8', at, at + length);
-    at += length ?? 1;
+  const clean = Buffer.from(bytes);
+  for (let at = 0; at < clean.length;) {
+    const length = sequenceLength(clean, at);
+    if (length === 0) clean[at] = EXCLAMATION_MARK;
+    at += length || 1;
   }
-  return out;
+  return clean.toString('utf8');
+}
+
+const EXCLAMATION_MARK = 0x21;
+
+/** Bytes of the well-formed UTF-8 sequence that begins here (RFC 3629 section 4); 0 where none does. */
+function sequenceLength(bytes: Buffer, at: number): number {
+  const first = bytes[at]!;
+  if (first < 0x80) return 1;
+  if (first < 0xc2 || first > 0xf4) return 0;
+  const second = bytes[at + 1] ?? 0;
+  const least = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
+  const most = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
+  if (second < least || second > most) return 0;
+  const length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+  for (let next = at + 2; next < at + length; next++) if (((bytes[next] ?? 0) & 0xc0) !== 0x80) return 0;
+  return length;
 }
 
 /**

@@ -35,7 +35,8 @@ function readElement(scanner: Scanner): XfccElement | XfccMalformed {
     if (value === undefined) return scanner.malformed('a quoted value has no end');
     const before = values.get(key);
     if (before && SINGLE.includes(key)) return scanner.malformed(`a second ${key} in one element`);
-    values.set(key, [...(before ?? []), value]);
+    if (before) before.push(value);
+    else values.set(key, [value]);
   } while (scanner.take(';'));
   scanner.skipSpace();
   const hash = values.get('hash')?.[0];

@@ -55,9 +55,8 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     setServing,
     async drain(grace) {
       setServing(false);
-      const finished = await shutdown(server, grace);
-      if (socket !== undefined) await unlink(socket).catch(() => undefined);
-      return finished;
+      // libuv takes the socket's file away when it stops listening; whatever is there later is somebody else's.
+      return shutdown(server, grace);
     },
   };
 }
@@ -108,6 +107,6 @@ function answers(path: string): Promise<boolean> {
       probe.destroy();
       resolve(true);
     });
-    probe.once('error', () => resolve(false));
+    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'ECONNREFUSED'));
   });
 }

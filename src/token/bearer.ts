@@ -17,7 +17,12 @@ export function readBearer(lines: readonly string[], maxBytes: number): string |
   if (/,/.test(line)) return refuse('token_duplicate', 'a comma in the authorization header');
   // With `s` the dot takes every character, so that no line makes the expression try each number of spaces.
   const match = /^bearer(?: +(.*))?$/is.exec(line);
-  if (match === null) return refuse('token_missing', 'an authorization header of another scheme than Bearer');
+  if (match === null) {
+    // Somebody behind us may be less strict about what stands between the scheme and a token.
+    if (/^\s*(?:bearer|dpop)(?![!#$%&'*+.^_`|~0-9a-z-])/i.test(line))
+      return refuse('token_malformed', 'a token, but not one of Authorization: Bearer');
+    return refuse('token_missing', 'an authorization header of another scheme than Bearer');
+  }
   const token = match[1] ?? '';
   if (token.length > maxBytes) return refuse('token_too_large', `longer than ${maxBytes} bytes`);
   if (!/^[A-Za-z0-9\-._~+/]+=*$/.test(token)) return refuse('token_malformed', 'not a token68');

@@ -102,11 +102,18 @@ async function get(url: string, ports: KeyFetchPorts): Promise<string> {
     if ((error as Error).name === 'AbortError')
       throw new Error(`${url} gave no answer in time`, { cause: error });
     throw (error as Error).name === 'TypeError'
-      ? new Error(`${url} cannot be reached`, { cause: error })
+      ? new Error(`${url} cannot be reached${causeOf(error as Error)}`, { cause: error })
       : error;
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** What Node's fetch keeps to itself: ECONNREFUSED, ENOTFOUND, CERT_HAS_EXPIRED, or that it was a redirect. */
+function causeOf({ cause }: Error): string {
+  const { code, message } = (cause ?? {}) as { code?: unknown; message?: unknown };
+  if (typeof code === 'string') return ` (${code})`;
+  return message === 'unexpected redirect' ? ' (it redirects, which is not followed)' : '';
 }
 
 async function read(answer: Response, abort: AbortController): Promise<string> {

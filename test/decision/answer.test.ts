@@ -33,9 +33,17 @@ describe('an answer that allows', () => {
     const forgedHeaders = ['x-countersign-subject', 'x-countersign-spiffe-id', 'x-countersign-role'];
     const decision = await pipeline({ tokenMode: 'off' }).decide(facts({ forgedHeaders }), open);
     expect((decision.answer as Allow).requestHeadersToRemove).toEqual([
+      'x_countersign_spiffe_id',
       'x-countersign-subject',
+      'x_countersign_subject',
+      'x_countersign_decision_id',
       'x-countersign-role',
     ]);
+  });
+
+  test('trap 7: one that Envoy was told not to show us is removed as well', async () => {
+    const decision = await pipeline({ tokenMode: 'off' }).decide(facts({ forgedHeaders: [] }), open);
+    expect((decision.answer as Allow).requestHeadersToRemove).toContain('x-countersign-subject');
   });
 
   test('files subject, client and SPIFFE ID as metadata for the access log, beside what the policy adds', async () => {

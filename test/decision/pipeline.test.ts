@@ -154,6 +154,9 @@ describe("a route's context_extensions", () => {
     [{ 'countersign.audience': '' }, 'must not be empty'],
     [{ 'countersign.entrypoint': 'mesh/authz/nowhere' }, 'must be one of those compiled in'],
     [{ 'countersign.tokn': 'off' }, 'is not known'],
+    [{ 'Countersign.token': 'required' }, 'is not known'],
+    [{ 'countersign-audience': 'orders' }, 'is not known'],
+    [{ countersign_entrypoint: 'x' }, 'is not known'],
   ])('refuse the request where they are not understood: %j', async (route, mend) => {
     const decision = await pipeline().decide(facts({ route }), open);
     expect(decision.reason).toBe('route_misconfigured');

@@ -24,6 +24,10 @@ describe('a body', () => {
     ['application/grpc+proto', '\u0000\u0000', null],
     ['text/plain', '{"a":1}', null],
     ['application/json', '', null],
+    ['application/vnd.api+json', '{"a":1}', null],
+    ['text/plain; note=application/json', '{"a":1}', null],
+    ['application/x-www-form-urlencoded; q=application/json', 'a=1', { a: ['1'] }],
+    ['application/json; profile="a,b"', '1', 1],
   ])('of type %s, %j, is parsed', (type, text, value) => {
     expect(body(type, text)).toEqual(parsed(value));
   });
@@ -50,6 +54,19 @@ describe('a body', () => {
     const outcome = body(type, text);
     expect(outcome).toMatchObject({ code: 'request_malformed' });
     expect(JSON.stringify(outcome)).not.toContain('admin');
+  });
+
+  test('with two types is refused: the upstream may take either', () => {
+    for (const type of ['application/x-www-form-urlencoded, application/json', 'text/plain,application/json'])
+      expect(body(type, '{"a":"&admin=true&"}')).toMatchObject({ code: 'request_malformed' });
+  });
+
+  test('that is compressed counts as one that cannot be read', () => {
+    const truncated = { parsed_body: null, truncated_body: true };
+    expect(body('application/x-www-form-urlencoded', 'a=1', { 'content-encoding': 'gzip' })).toEqual(
+      truncated,
+    );
+    expect(body('application/json', '1', { 'content-encoding': 'identity' })).toEqual(parsed(1));
   });
 
   test('with a content-length that is no number is refused', () => {

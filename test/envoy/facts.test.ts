@@ -90,8 +90,8 @@ describe('headers that only Countersign may set', () => {
   });
 
   test('trap 11: so many of them that removing them takes the mutations of a policy refuse the request', () => {
-    expect(facts({ headers: headers(5) }).forgedHeaders).toHaveLength(5);
-    expect(ask({ headers: headers(6) })).toMatchObject({ code: 'request_malformed' });
+    expect(facts({ headers: headers(3) }).forgedHeaders).toHaveLength(3);
+    expect(ask({ headers: headers(4) })).toMatchObject({ code: 'request_malformed' });
   });
 });
 

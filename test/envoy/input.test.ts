@@ -71,7 +71,7 @@ describe('the input that OPA-Envoy defines', () => {
     ['/my/test/path', ['my', 'test', 'path'], {}],
     ['/my/path/', ['my', 'path', ''], {}],
     ['/', [''], {}],
-    ['//x/people?a=1', ['x', 'people'], { a: ['1'] }],
+    ['/x//people?a=1', ['x', 'people'], { a: ['1'] }],
     ['/a%20b/c%3Bd', ['a b', 'c;d'], {}],
     ['/a?a=1&a=2&b', ['a'], { a: ['1', '2'], b: [''] }],
     ['/a?x=new%0aline&y=p+q&&z=a=b', ['a'], { x: ['new\nline'], y: ['p q'], z: ['a=b'] }],

@@ -18,7 +18,6 @@ describe('the canonical path', () => {
     ['/a/b/..', '/a/'],
     ['/a/.', '/a/'],
     ['/a/..', '/'],
-    ['//admin', '/admin'],
     ['/a//b///c', '/a/b/c'],
     ['/%61dmin', '/admin'],
     ['/a/%2e%2E/admin', '/admin'],
@@ -27,7 +26,7 @@ describe('the canonical path', () => {
     ['/a b', '/a%20b'],
     ['/zoë', '/zo%C3%AB'],
     ['/😀', '/%F0%9F%98%80'],
-    ['/orders;v=1/x', '/orders;v=1/x'],
+    ['/orders%3bv=1/x', '/orders%3Bv=1/x'],
     ['/...', '/...'],
   ])('trap 15: %s is %s to the policy', (target, expected) => {
     expect(canonical(target)).toBe(expected);
@@ -46,6 +45,8 @@ describe('the canonical path', () => {
     ['an overlong slash', '/a%C0%AFb'],
     ['an escape that is not UTF-8', '/caf%E9'],
     ['an escape cut short', '/a%4'],
+    ['two slashes at its beginning', '//public/admin'],
+    ['path parameters', '/admin;x/users'],
     ['a dot segment with parameters', '/a/..;x/admin'],
     ['one whose semicolon is encoded', '/a/..%3Bx/admin'],
     ['one whose dots are encoded', '/a/%2e%2e;/admin'],
