@@ -64,6 +64,21 @@ export function toFacts(request: CheckRequest): RequestFacts | Refusal<RequestCo
   };
 }
 
+/**
+ * As much of the policy's input as tells whose request it was and what it asked for, for one of which there
+ * are no facts.
+ */
+export function traceOf({ attributes }: CheckRequest): { readonly attributes: object } {
+  const { address, principal } = attributes?.source ?? {};
+  const { id, method, host, path, scheme, headers } = attributes?.request?.http ?? {};
+  return {
+    attributes: {
+      source: { address, principal },
+      request: { http: { id, method, host, path, scheme, headers } },
+    },
+  };
+}
+
 /** RFC 9112 section 3.2: `*` asks for OPTIONS of the server as a whole, and only CONNECT has no path. */
 function requestPath({ method, path }: HttpRequest): RequestPath | Refusal<'path_refused'> {
   const target = readPath(path ?? '');

@@ -39,10 +39,10 @@ export async function readBundle(
     );
   const manifest = readManifest(files.get('.manifest'));
   if (isRefusal(manifest)) return manifest;
-  const data = readData(files);
-  if (isRefusal(data)) return data;
+  const read = readData(files);
+  if (isRefusal(read)) return read;
   const digest = createHash('sha256').update(bytes).digest('hex');
-  return { revision: manifest.revision || `sha256:${digest.slice(0, 16)}`, wasm, data };
+  return { revision: manifest.revision || `sha256:${digest.slice(0, 16)}`, wasm, data: read.data };
 }
 
 function unreadable(detail: string): Unreadable {
@@ -116,7 +116,7 @@ function yamlValue(value: unknown, depth: number): ExactJson {
 }
 
 /** A data file's folder is the place of its content under `data`, as OPA has it. */
-function readData(files: ReadonlyMap<string, Buffer>): { [name: string]: ExactJson } | Unreadable {
+function readData(files: ReadonlyMap<string, Buffer>): Pick<Bundle, 'data'> | Unreadable {
   const data: { [name: string]: ExactJson } = {};
   for (const [name, content] of files) {
     const folders = name.split('/');
@@ -131,7 +131,7 @@ function readData(files: ReadonlyMap<string, Buffer>): { [name: string]: ExactJs
     const conflict = merge(data, folders, value);
     if (conflict !== undefined) return unreadable(`${name}: data.${conflict} stands in another file as well`);
   }
-  return data;
+  return { data };
 }
 
 /** Puts `value` at `path`; where a value is there already, returns its name. */

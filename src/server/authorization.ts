@@ -3,7 +3,7 @@ import type { Decision } from '../decision/decision.js';
 import type { RequestFacts } from '../decision/facts.js';
 import type { Pipeline } from '../decision/pipeline.js';
 import { GRPC, type ReasonCode } from '../decision/reasons.js';
-import { toFacts } from '../envoy/facts.js';
+import { toFacts, traceOf } from '../envoy/facts.js';
 import type { CheckRequest, CheckResponse } from '../envoy/messages.js';
 import { toCheckResponse } from '../envoy/response.js';
 import { isRefusal, type Refusal } from '../errors/refusal.js';
@@ -31,9 +31,7 @@ export function createAuthorization(options: AuthorizationOptions) {
       const factsDone = process.hrtime.bigint();
       const decision = options.pipeline.decide(facts, { deadline: milliseconds(call.getDeadline()) });
       const answer = (settled: Decision) => {
-        // Nobody waits any more: the call was cancelled, or its deadline passed, while keys were fetched.
-        if (call.cancelled) return;
-        respond(options, callback, settled, facts, started, factsDone);
+        respond(options, call, callback, settled, facts, started, factsDone);
       };
       if (decision instanceof Promise)
         decision.then(answer).catch((error) => defect(options, callback, error));
@@ -46,6 +44,7 @@ export function createAuthorization(options: AuthorizationOptions) {
 
 function respond(
   options: AuthorizationOptions,
+  call: CheckCall,
   callback: sendUnaryData<CheckResponse>,
   decision: Decision,
   facts: RequestFacts | Refusal<ReasonCode>,
@@ -53,12 +52,13 @@ function respond(
   factsDone: bigint,
 ): void {
   const decided = process.hrtime.bigint();
-  callback(null, toCheckResponse(decision));
+  // It may be that nobody waits any more: the call was cancelled while keys were fetched. It is told all the same.
+  if (!call.cancelled) callback(null, toCheckResponse(decision));
   const ended = process.hrtime.bigint();
   try {
     options.observe({
       decision,
-      ...(!isRefusal(facts) && { facts }),
+      ...(isRefusal(facts) ? { trace: traceOf(call.request) } : { facts }),
       durations: {
         facts: Number(factsDone - started),
         response: Number(ended - decided),

@@ -96,11 +96,12 @@ function standardOutput(onDrop: (cause: DropCause) => void): Flushable {
 
 /** One event, unmasked. */
 export function decisionEvent(
-  { decision, facts, durations }: Observation,
+  { decision, facts, trace: told, durations }: Observation,
   labels: { readonly [name: string]: string },
 ): { readonly [name: string]: unknown } {
   const { policy, identity, token } = decision;
-  const attributes = facts?.envoyInput.attributes as Attributes | undefined;
+  const envoyInput = facts?.envoyInput ?? told;
+  const attributes = envoyInput?.attributes as Attributes | undefined;
   const headers = attributes?.request?.http?.headers ?? {};
   const socket = attributes?.source?.address?.socketAddress;
   return {
@@ -109,7 +110,7 @@ export function decisionEvent(
     decision_id: decision.id,
     ...trace(headers.traceparent),
     ...(policy && { bundles: { policy: { revision: policy.revision } }, path: policy.entrypoint }),
-    input: policy?.input ?? facts?.envoyInput,
+    input: policy?.input ?? envoyInput,
     ...(policy?.result && { result: resultOf(policy.result) }),
     outcome: decision.outcome,
     reason: decision.reason,

@@ -24,11 +24,11 @@ const MASKED = '**REDACTED**';
 
 /** Header names that say they hold a credential; the names of standard ones are among them. */
 const SECRET_HEADER =
-  /authorization|cookie|token|secret|password|api-?key|dpop|assertion|credential|^x-forwarded-client-cert$/i;
+  /authorization|cookie|token|secret|password|api-?key|dpop|assertion|credential|session|signature|^x-auth$|^x-forwarded-client-cert$/i;
 
 /** Query and form parameters of OAuth and of common use that hold a credential. */
 const SECRET_PARAMETER =
-  'access_token|refresh_token|id_token|token|code|client_secret|client_assertion|assertion|password|api_?key|secret|signature|sig';
+  'access_token|refresh_token|id_token|token|code|client_secret|client_assertion|assertion|device_code|code_verifier|password|api_?key|secret|session|sid|jwt|signature|sig|x-amz-signature|x-amz-security-token|x-amz-credential';
 /** `token[]` and `token[a]` are `token` to many frameworks. */
 const INDEX = '(?:\\[\\w*\\])?';
 const SECRET_IN_QUERY = new RegExp(`((?:^|[?&;#])(?:${SECRET_PARAMETER})${INDEX}=)[^&#;\\s]*`, 'gi');
@@ -180,7 +180,7 @@ const PRIVATE_KEY = /PRIVATE(?: |\+|%20)KEY-----/;
 
 function maskPlain(text: string): string {
   if (text.includes('KEY-----') && PRIVATE_KEY.test(text)) return MASKED;
-  const clean = text.includes('eyJ') ? text.replace(/[A-Za-z0-9_.\-+/=]+/g, maskRun) : text;
+  const clean = JOSE.test(text) ? text.replace(/[A-Za-z0-9_.\-+/=]+/g, maskRun) : text;
   return clean.includes('=') ? clean.replace(SECRET_IN_QUERY, `$1${MASKED}`) : clean;
 }
 
@@ -200,11 +200,14 @@ function maskEscaped(piece: string): string {
   return plain === piece || maskPlain(plain) === plain ? piece : MASKED;
 }
 
+/** How a JSON object begins in base64url: a brace, then a quote or white space. */
+const JOSE = /ey[AJ]|ew[0ko]/;
+
 /**
- * A JOSE header is a JSON object, so its base64url begins with `eyJ`; a dot follows, and at least one more
- * part. The whole run goes, whatever stands before and after.
+ * A JOSE header is a JSON object; a dot follows it, and at least one more part. The whole run goes, whatever
+ * stands before and after.
  */
 function maskRun(run: string): string {
-  const header = run.indexOf('eyJ');
+  const header = run.search(JOSE);
   return header !== -1 && run.indexOf('.', header) !== -1 ? MASKED : run;
 }

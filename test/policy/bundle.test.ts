@@ -217,6 +217,11 @@ describe('a bundle', () => {
     expect(await read(bomb, { maxBytes: 100_000 })).toBe('the bundle unpacks to more than 100000 bytes');
   });
 
+  test('with data that look like a refusal keeps them', async () => {
+    const bytes = await bundleOf(WASM, ['data.json', '{"refused":true,"detail":"x"}']);
+    expect(await read(bytes)).toMatchObject({ data: { refused: true, detail: 'x' } });
+  });
+
   test('with a member called __proto__ keeps it a member', async () => {
     const bundle = await read(await bundleOf(WASM, ['data.json', '{"__proto__":{"admin":true}}']));
     expect(JSON.stringify(bundle)).toContain('"__proto__":{"admin":true}');

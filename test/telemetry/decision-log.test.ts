@@ -85,7 +85,12 @@ describe('a decision log line', () => {
     expect(expired).not.toHaveProperty('path');
     expect(expired).toHaveProperty('input.attributes');
     expect(refused).toMatchObject({ outcome: 'deny', reason: 'path_refused' });
-    expect(refused).not.toHaveProperty('input');
+    expect(refused).toMatchObject({
+      requested_by: '192.0.2.7:40000',
+      input: {
+        attributes: { source: { principal: frontend.spiffeId }, request: { http: { path: '/a%2Fb' } } },
+      },
+    });
   });
 
   test('never holds the token, wherever the request put it', async () => {

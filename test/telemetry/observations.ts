@@ -1,6 +1,6 @@
 import type { DestinationStream } from 'pino';
 import type { CheckRequest } from '../../src/envoy/messages.js';
-import { toFacts } from '../../src/envoy/facts.js';
+import { toFacts, traceOf } from '../../src/envoy/facts.js';
 import { isRefusal } from '../../src/errors/refusal.js';
 import type { PipelineOptions } from '../../src/decision/pipeline.js';
 import type { Observation } from '../../src/telemetry/observation.js';
@@ -39,7 +39,7 @@ export async function observe(
 ): Promise<Observation> {
   const facts = toFacts(request);
   const decision = await pipeline(options).decide(facts, { deadline: Infinity });
-  return { decision, ...(!isRefusal(facts) && { facts }), durations: DURATIONS };
+  return { decision, ...(isRefusal(facts) ? { trace: traceOf(request) } : { facts }), durations: DURATIONS };
 }
 
 /** Keeps what is written. */
