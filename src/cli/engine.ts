@@ -39,9 +39,6 @@ const BUNDLE_POLL = 5_000;
 /** Milliseconds that the first fetch of keys may hold up readiness. */
 const FIRST_KEYS = 5_000;
 
-/** Milliseconds that the decision log may take to be written out at the end. */
-const FLUSH = 2_000;
-
 /**
  * Wires the stages together and serves. It decides nothing itself.
  *
@@ -166,8 +163,7 @@ export async function startEngine(config: Config, { log, decisions }: EngineOpti
       if (!finished) log.warn('calls were cut off at the end of shutdown_grace');
       for (const { keys } of issuers) keys.stop();
       await admin?.close();
-      // A reader that stopped reading must not keep the process.
-      if (decisionLog) await Promise.race([decisionLog.flush(), elapsed(FLUSH)]);
+      await decisionLog?.close();
       log.info('stopped');
     },
   };

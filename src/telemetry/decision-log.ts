@@ -15,8 +15,8 @@ export interface DecisionLogOptions extends MaskingOptions {
 export interface DecisionLog {
   /** Never throws and never waits: an event that cannot be written is dropped and counted. */
   record(observation: Observation): void;
-  /** Writes out what is still buffered. */
-  flush(): Promise<void>;
+  /** Writes out what is still buffered, for two seconds at most: a reader that stopped must not keep the process. */
+  close(): Promise<void>;
 }
 
 /** Bytes that wait for a slow sink before events are dropped. */
@@ -25,8 +25,11 @@ const BUFFER = 16 * 1024 * 1024;
 /** A line longer than this (UTF-16 code units) goes without its input. */
 const LONGEST = 64 * 1024;
 
+/** Milliseconds for what is buffered at the end. */
+const LAST_WORDS = 2_000;
+
 export function createDecisionLog(options: DecisionLogOptions): DecisionLog {
-  const sink = options.destination ?? standardOutput(options.onDrop);
+  const sink: Sink = options.destination ?? standardOutput(options.onDrop);
   const mask = createMask(options);
 
   function line(observation: Observation): string | undefined {
@@ -55,7 +58,11 @@ export function createDecisionLog(options: DecisionLogOptions): DecisionLog {
         options.onDrop('failure');
       }
     },
-    flush: () => flushed(sink),
+    async close() {
+      await Promise.race([flushed(sink), elapsed(LAST_WORDS)]);
+      // Otherwise sonic-boom tries again at the process' exit, and as long as it fails, for ever.
+      sink.destroy?.();
+    },
   };
 }
 
@@ -72,14 +79,18 @@ function written(event: object, erased: readonly string[], masked: readonly stri
 /** OPA's own: what its decisions are told from other lines by. */
 const MESSAGE = 'Decision Log';
 
-type Flushable = DestinationStream & { flush?: (done: () => void) => void };
-
 /** pino's destinations flush; a stream that does not has nothing that waits. */
-function flushed(sink: Flushable): Promise<void> {
+type Sink = DestinationStream & { flush?: (done: () => void) => void; destroy?: () => void };
+
+function elapsed(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, milliseconds).unref());
+}
+
+function flushed(sink: Sink): Promise<void> {
   return new Promise((resolve) => (sink.flush ? sink.flush(() => resolve()) : resolve()));
 }
 
-function standardOutput(onDrop: (cause: DropCause) => void): Flushable {
+function standardOutput(onDrop: (cause: DropCause) => void): Sink {
   const stream = pino.destination({ fd: 1, sync: false, maxLength: BUFFER });
   let gone = false;
   stream.on('drop', () => onDrop('backpressure'));
@@ -91,6 +102,7 @@ function standardOutput(onDrop: (cause: DropCause) => void): Flushable {
   return {
     write: (line) => void (gone ? onDrop('failure') : stream.write(line)),
     flush: (done) => (gone ? done() : stream.flush(done)),
+    destroy: () => stream.destroy(),
   };
 }
 

@@ -1,5 +1,6 @@
-import { execFile } from 'node:child_process';
-import { rename, stat, writeFile } from 'node:fs/promises';
+import { execFile, spawn } from 'node:child_process';
+import { open, rename, stat, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -119,6 +120,65 @@ describe('an engine over gRPC', () => {
     expect(await asker.ask(read(mesh.frontend, token))).toMatchObject({ reason: 'allowed' });
   }, 30_000);
 });
+
+describe('an operator is told', () => {
+  test('when a trust bundle can no longer be read, and when it can again, once each', async () => {
+    const engine = await mesh.engine();
+    const file = join(mesh.folder, `${engine.name}.pem`);
+    await rename(file, `${file}.away`);
+    const told = (text: string) => eventually(() => (engine.log().includes(text) ? true : undefined));
+    await told('cannot be read (ENOENT)');
+    await rename(`${file}.away`, file);
+    await told('refreshed again');
+    expect(engine.log().match(/cannot be read/g)).toHaveLength(1);
+    engine.kill('SIGHUP');
+    await told('start a new process');
+  }, 30_000);
+
+  test('what is wrong at once, though an issuer hangs', async () => {
+    const { port } = await hanging();
+    const file = join(mesh.folder, 'hanging.yaml');
+    const config = (issuer: string) => `
+listen: { grpc: 127.0.0.1:0, admin: "off" }
+identity: { trust_domains: { example.org: { bundle: ./engine-1.pem } } }
+token: { issuers: [{ issuer: "${issuer}", audiences: [orders], jwks: discovery }] }
+policy: { path: ./nowhere }
+`;
+    await writeFile(file, config(`http://127.0.0.1:${port}`));
+    const failed = await run(process.execPath, [MAIN, 'serve', '-c', file], { timeout: 4_000 }).catch(
+      (error: { code: number; stderr: string }) => error,
+    );
+    expect(failed).toMatchObject({ code: 1, stderr: expect.stringContaining('nowhere cannot be read') });
+  });
+
+  test('nothing by a log that nobody can write, which does not keep the process either', async () => {
+    const engine = await mesh.engine();
+    const config = join(mesh.folder, `${engine.name}.yaml`);
+    const full = await open('/dev/full', 'w');
+    const child = spawn(process.execPath, [MAIN, 'serve', '-c', config], {
+      stdio: ['ignore', full.fd, 'pipe'],
+    });
+    await full.close();
+    let log = '';
+    child.stderr!.on('data', (text: Buffer) => (log += text.toString()));
+    const exited = new Promise((resolve) => child.once('exit', resolve));
+    const grpc = await eventually(() => /"grpc":"([^"]+)"/.exec(log)?.[1]);
+    const asker = askGrpc(grpc);
+    const token = await mesh.issuer.mint({ scope: 'orders:read' });
+    expect(await asker.ask(read(mesh.frontend, token))).toMatchObject({ reason: 'allowed' });
+    asker.close();
+    child.kill('SIGTERM');
+    expect(await exited).toBe(0);
+  });
+});
+
+/** A server that takes connections and never answers. */
+async function hanging(): Promise<{ port: number }> {
+  const server = createServer().listen(0, '127.0.0.1');
+  server.unref();
+  await new Promise((resolve) => server.once('listening', resolve));
+  return server.address() as AddressInfo;
+}
 
 describe('the CLI', () => {
   test('listens on a Unix socket that its owner and group may use, and takes over one that was left behind', async () => {

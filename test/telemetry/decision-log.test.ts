@@ -298,7 +298,7 @@ describe('a decision log that fails', () => {
     const { log, drops } = setUp({ destination });
     log.record(await observe());
     expect(drops).toEqual(['failure']);
-    await log.flush();
+    await log.close();
   });
 
   test('trap 101: withholds what is in no condition to be read, too', async () => {
@@ -339,7 +339,7 @@ describe('standard output', () => {
         await new Promise((resolve) => setTimeout(resolve, 1));
       }
       console.error(JSON.stringify(drops));
-      await log.flush();
+      await log.close();
       console.error('flushed');`;
     const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
       stdio: ['ignore', 'pipe', 'pipe'],
