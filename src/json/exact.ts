@@ -193,7 +193,8 @@ function define(target: { [name: string]: ExactJson }, name: string, value: Exac
   }
 }
 
-function exactNumber(text: string, integer: boolean): number | bigint | ExactNumber {
+/** The number that a text of JSON stands for; `integer` says that it has neither fraction nor exponent. */
+export function exactNumber(text: string, integer: boolean): number | bigint | ExactNumber {
   const number = Number(text);
   if (integer && Number.isSafeInteger(number)) return number;
   // BigInt of a long text takes more than linear time, and the text may be a client's.

@@ -1,0 +1,4 @@
+import type { Builtins } from './builtin.js';
+
+/** providers.aws.sign_req */
+export const AWS: Builtins = {};

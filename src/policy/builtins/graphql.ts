@@ -1,0 +1,4 @@
+import type { Builtins } from './builtin.js';
+
+/** graphql.* */
+export const GRAPHQL: Builtins = {};

@@ -1,0 +1,4 @@
+import type { Builtins } from './builtin.js';
+
+/** io.jwt.* */
+export const JWT: Builtins = {};

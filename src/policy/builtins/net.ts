@@ -1,0 +1,4 @@
+import type { Builtins } from './builtin.js';
+
+/** net.cidr_* */
+export const NET: Builtins = {};

@@ -1,0 +1,4 @@
+import type { Builtins } from './builtin.js';
+
+/** semver.* */
+export const SEMVER: Builtins = {};

@@ -1,0 +1,4 @@
+import type { Builtins } from './builtin.js';
+
+/** sprintf */
+export const SPRINTF: Builtins = {};

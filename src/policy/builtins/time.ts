@@ -1,0 +1,4 @@
+import type { Builtins } from './builtin.js';
+
+/** time.* */
+export const TIME: Builtins = {};

@@ -1,0 +1,4 @@
+import type { Builtins } from './builtin.js';
+
+/** cast_* */
+export const TYPES: Builtins = {};

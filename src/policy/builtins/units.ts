@@ -1,0 +1,4 @@
+import type { Builtins } from './builtin.js';
+
+/** units.* */
+export const UNITS: Builtins = {};

@@ -1,0 +1,4 @@
+import type { Builtins } from './builtin.js';
+
+/** uri.* */
+export const URI: Builtins = {};

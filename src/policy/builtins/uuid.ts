@@ -1,0 +1,4 @@
+import type { Builtins } from './builtin.js';
+
+/** uuid.* */
+export const UUID: Builtins = {};

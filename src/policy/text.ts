@@ -1,0 +1,148 @@
+import { ExactNumber, exactNumber } from '../json/exact.js';
+import { RegoObject, RegoSet, type RegoValue } from './value.js';
+
+/**
+ * The text by which values cross between Wasm and its host: `opa_value_dump` writes it and `opa_value_parse`
+ * reads it. It is JSON with two things more, sets (`{1, 2}`, empty `set()`) and keys that are not strings.
+ */
+
+/** Of values within each other: more than Wasm's own stack takes. */
+const DEEPEST = 10_000;
+
+/**
+ * @throws SyntaxError with the offset, which no text that Wasm wrote gives
+ */
+export function parseValue(text: string): RegoValue {
+  const reader = new Reader(text);
+  return reader.whole();
+}
+
+/**
+ * @throws TypeError for NaN and the infinities, which Rego does not have
+ */
+export function formatValue(value: RegoValue): string {
+  if (value === null || typeof value === 'boolean') return String(value);
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'number') {
+    if (!Number.isFinite(value)) throw new TypeError('Rego has no NaN and no infinity');
+    return String(value);
+  }
+  if (typeof value === 'bigint') return value.toString();
+  if (value instanceof ExactNumber) return value.text;
+  if (value instanceof RegoSet) return value.size === 0 ? 'set()' : `{${list(value)}}`;
+  if (value instanceof RegoObject)
+    return `{${Array.from(value, ([key, item]) => `${formatValue(key)}: ${formatValue(item)}`).join(', ')}}`;
+  return `[${list(value)}]`;
+}
+
+function list(values: Iterable<RegoValue>): string {
+  return Array.from(values, formatValue).join(', ');
+}
+
+const NUMBER = /-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
+const STRING = /"(?:[^"\\]|\\.)*"/sy;
+
+class Reader {
+  private at = 0;
+
+  constructor(private readonly text: string) {}
+
+  whole(): RegoValue {
+    const value = this.value(0);
+    this.space();
+    if (this.at !== this.text.length) this.fail();
+    return value;
+  }
+
+  private value(depth: number): RegoValue {
+    if (depth > DEEPEST) this.fail();
+    this.space();
+    switch (this.text[this.at]) {
+      case '{':
+        return this.braces(depth + 1);
+      case '[':
+        this.at++;
+        return this.items(']', depth + 1);
+      case '"':
+        return this.string();
+      case 't':
+        return this.word('true', true);
+      case 'f':
+        return this.word('false', false);
+      case 'n':
+        return this.word('null', null);
+      case 's':
+        return this.word('set()', new RegoSet([]));
+      default:
+        return this.number();
+    }
+  }
+
+  private fail(): never {
+    throw new SyntaxError(`not a value of Rego at offset ${this.at}`);
+  }
+
+  private space(): void {
+    while (/\s/.test(this.text[this.at] ?? '')) this.at++;
+  }
+
+  private take(c: string): boolean {
+    this.space();
+    if (this.text[this.at] !== c) return false;
+    this.at++;
+    return true;
+  }
+
+  private word<T>(word: string, value: T): T {
+    if (!this.text.startsWith(word, this.at)) this.fail();
+    this.at += word.length;
+    return value;
+  }
+
+  private number(): RegoValue {
+    NUMBER.lastIndex = this.at;
+    const match = NUMBER.exec(this.text);
+    if (match === null) this.fail();
+    this.at = NUMBER.lastIndex;
+    return exactNumber(match[0], match[1] === undefined && match[2] === undefined);
+  }
+
+  private string(): string {
+    STRING.lastIndex = this.at;
+    const match = STRING.exec(this.text);
+    if (match === null) this.fail();
+    this.at = STRING.lastIndex;
+    return JSON.parse(match[0]) as string;
+  }
+
+  /** What comes before `end`, with commas between; the opening bracket has been taken. */
+  private items(end: string, depth: number): RegoValue[] {
+    const items: RegoValue[] = [];
+    if (this.take(end)) return items;
+    do items.push(this.value(depth));
+    while (this.take(','));
+    if (!this.take(end)) this.fail();
+    return items;
+  }
+
+  /** An object or a set: the first colon tells. `{}` is the empty object. */
+  private braces(depth: number): RegoObject | RegoSet {
+    this.at++;
+    if (this.take('}')) return new RegoObject([]);
+    const first = this.value(depth);
+    if (!this.take(':')) return new RegoSet(this.take('}') ? [first] : [first, ...this.rest(depth)]);
+    const entries: [RegoValue, RegoValue][] = [[first, this.value(depth)]];
+    while (this.take(',')) {
+      const key = this.value(depth);
+      if (!this.take(':')) this.fail();
+      entries.push([key, this.value(depth)]);
+    }
+    if (!this.take('}')) this.fail();
+    return new RegoObject(entries);
+  }
+
+  private rest(depth: number): RegoValue[] {
+    if (!this.take(',')) this.fail();
+    return this.items('}', depth);
+  }
+}
