@@ -1,9 +1,13 @@
 import { refuse, type Refusal } from '../errors/refusal.js';
-import { stringifyExact } from '../json/exact.js';
+import { parseExact, stringifyExact } from '../json/exact.js';
+import type { Builtins } from './builtins/builtin.js';
+import { HOST_BUILTINS } from './builtins/index.js';
 import type { Bundle } from './bundle.js';
+import { missingBuiltins } from './missing-builtins.js';
 import { readResult } from './result.js';
 import type { Policy } from './types.js';
-import { missingBuiltins, openWasm, PAGE, type WasmPolicy } from './wasm.js';
+import { PAGE } from './wasm/abi.js';
+import { PolicyInstance, type DataImage } from './wasm/instance.js';
 
 export interface LoadPolicyOptions {
   readonly bundle: Bundle;
@@ -15,6 +19,8 @@ export interface LoadPolicyOptions {
   readonly growthPages?: number;
   /** Where the sources call each built-in (`file:row:col`), for a refusal that names the line. */
   readonly builtinPlaces?: ReadonlyMap<string, readonly string[]>;
+  /** What the host supplies. Default: all that it has. */
+  readonly builtins?: Builtins;
 }
 
 /**
@@ -24,32 +30,34 @@ export interface LoadPolicyOptions {
 export async function loadPolicy(
   options: LoadPolicyOptions,
 ): Promise<Policy | Refusal<'policy_unavailable'>> {
-  const { bundle, entrypoints } = options;
-  const data = encode(stringifyExact(bundle.data));
-  const memory = sizeMemory(data.byteLength, options.growthPages ?? 1024);
+  const { bundle, entrypoints, builtins = HOST_BUILTINS } = options;
+  const data = stringifyExact(bundle.data);
+  const size = sizeMemory(bundle.wasm.length, Buffer.byteLength(data), options.growthPages ?? 1024);
   let module: WebAssembly.Module;
-  let first: WasmPolicy;
+  let first: PolicyInstance;
+  let image: DataImage;
   try {
     module = await WebAssembly.compile(bundle.wasm);
-    first = openWasm(module, memory, data);
+    first = new PolicyInstance(module, size, builtins);
+    image = first.parse(data);
   } catch (error) {
     return refuse('policy_unavailable', `the Wasm module does not load: ${describe(error)}`);
   }
-  const missing = missingBuiltins(first.requiredBuiltins, options.builtinPlaces);
+  const missing = missingBuiltins(first.builtins.keys(), options.builtinPlaces, builtins);
   if (missing.length > 0)
     return refuse(
       'policy_unavailable',
       ['the policy needs built-ins that are not here:', ...missing].join('\n  '),
     );
-  const unknown = entrypoints.filter((name) => !first.entrypoints.includes(name));
+  const known = first.entrypoints;
+  const unknown = entrypoints.filter((name) => !known.has(name));
   if (unknown.length > 0)
     return refuse(
       'policy_unavailable',
-      `no entrypoint ${unknown.join(', ')}; the bundle has ${first.entrypoints.join(', ')}`,
+      `no entrypoint ${unknown.join(', ')}; the bundle has ${[...known.keys()].join(', ')}`,
     );
 
-  const { again } = first;
-  let instance: WasmPolicy | undefined = first;
+  let instance: PolicyInstance | undefined = first;
   return {
     revision: bundle.revision,
     entrypoints,
@@ -58,8 +66,11 @@ export async function loadPolicy(
         const text = stringifyExact(input);
         if (text.includes('\\ud') && LONE_SURROGATE.test(text))
           return refuse('policy_error', 'the input holds text that is not Unicode');
-        instance ??= again();
-        const results = instance.evaluate(entrypoint, encode(text), now);
+        instance ??= another(module, size, builtins, image);
+        const results = parseExact(
+          instance.evaluate(entrypoint, text, 'json', { now: BigInt(Math.trunc(now)) * 1_000_000n }),
+          { maxDepth: DEEPEST_RESULT },
+        ) as { result: unknown }[];
         if (results.length === 0)
           return refuse('policy_undefined', `${entrypoint} is undefined for this input`);
         return readResult(results[0]!.result, options);
@@ -72,27 +83,38 @@ export async function loadPolicy(
   };
 }
 
+/**
+ * An instance in place of one that failed. It costs a copy of the memory that the data takes, not the parsing of
+ * the data: whoever can make an evaluation fail must not make the next ones wait.
+ */
+function another(
+  module: WebAssembly.Module,
+  size: WebAssembly.MemoryDescriptor,
+  builtins: Builtins,
+  image: DataImage,
+): PolicyInstance {
+  const instance = new PolicyInstance(module, size, builtins);
+  for (const _ of instance.load(image));
+  return instance;
+}
+
+/** What comes after it, such as the decision log, goes down as deep as it finds things. */
+const DEEPEST_RESULT = 500;
+
 /** Of JSON text as JSON.stringify writes it: pairs stand as they are, only a lone half is escaped. */
 const LONE_SURROGATE = /(?<!\\)(?:\\\\)*\\ud[89a-f]/;
 
 /**
- * OPA's allocator asks for one page at a time, and each growth of a large memory copies it: so there is room
- * for the data from the start. Measured: values take about 12 times the size of their JSON.
+ * OPA's allocator asks for one page at a time: so there is room for the module's constants and for the data from
+ * the start. Measured: values take about 12 times the size of their JSON, which itself is kept beside them.
  */
-function sizeMemory(dataBytes: number, growth: number): WebAssembly.MemoryDescriptor {
-  const initial = 32 + Math.ceil((dataBytes * 12) / PAGE);
+function sizeMemory(wasmBytes: number, dataBytes: number, growth: number): WebAssembly.MemoryDescriptor {
+  const initial = 32 + Math.ceil((wasmBytes + dataBytes * 13) / PAGE);
   return { initial, maximum: Math.min(initial + growth, 65_536) };
 }
 
-function encode(text: string): ArrayBuffer {
-  const buffer = new ArrayBuffer(Buffer.byteLength(text));
-  new TextEncoder().encodeInto(text, new Uint8Array(buffer));
-  return buffer;
-}
-
-/** What OPA's Wasm and opa-wasm throw: strings, plain objects, and errors. None of them quotes the input. */
+/** None of what comes out of there quotes the input. */
 function describe(error: unknown): string {
-  if (typeof error === 'string') return error;
   if (typeof error === 'object' && error !== null && 'message' in error) return String(error.message);
   return 'unknown failure';
 }

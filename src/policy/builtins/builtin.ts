@@ -16,6 +16,8 @@ export interface BuiltinContext {
   readonly random: (length: number) => Uint8Array;
   /** What must be the same when it is asked for again in this evaluation, such as `uuid.rfc4122` of one key. */
   readonly cache: Map<string, RegoValue>;
+  /** Where `print` writes a line to. Without it the line is discarded. */
+  readonly print?: (line: string) => void;
 }
 
 /**

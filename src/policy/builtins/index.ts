@@ -9,6 +9,7 @@ import { JWT } from './jwt.js';
 import { NET } from './net.js';
 import { NUMBERS } from './numbers.js';
 import { OBJECTS } from './objects.js';
+import { PRINT } from './print.js';
 import { REGEX } from './regex.js';
 import { REGO } from './rego.js';
 import { SEMVER } from './semver.js';
@@ -21,10 +22,12 @@ import { UNITS } from './units.js';
 import { URI } from './uri.js';
 import { UUID } from './uuid.js';
 import { X509 } from './x509.js';
+import { fromInteger } from '../number.js';
 import type { Builtins } from './builtin.js';
 
 /** Every built-in that this host supplies. A policy that needs any other does not load. */
 export const HOST_BUILTINS: Builtins = {
+  'time.now_ns': ({ now }) => fromInteger(now),
   ...AWS,
   ...CRYPTO,
   ...ENCODING,
@@ -36,6 +39,7 @@ export const HOST_BUILTINS: Builtins = {
   ...NET,
   ...NUMBERS,
   ...OBJECTS,
+  ...PRINT,
   ...REGEX,
   ...REGO,
   ...SEMVER,

@@ -1,0 +1,38 @@
+import { type Address, type PolicyExports } from './abi.js';
+
+/**
+ * Text in and out of a module's memory. Room comes from the module's own allocator and never from growing the
+ * memory from outside: the allocator keeps its own account of where memory ends and would not see that.
+ */
+export class TextMemory {
+  private view: Buffer;
+
+  constructor(
+    private readonly memory: WebAssembly.Memory,
+    private readonly exports: PolicyExports,
+  ) {
+    this.view = Buffer.from(memory.buffer);
+  }
+
+  /** The memory as it is now. Whatever may allocate in the module makes this view stale. */
+  bytes(): Buffer {
+    if (this.view.buffer !== this.memory.buffer) this.view = Buffer.from(this.memory.buffer);
+    return this.view;
+  }
+
+  /** The text that begins there and ends before the next NUL. */
+  read(address: Address): string {
+    const bytes = this.bytes();
+    const end = bytes.indexOf(0, address);
+    if (end === -1) throw new RangeError('a text in the memory of the policy does not end');
+    return bytes.toString('utf8', address, end);
+  }
+
+  /** Allocates room for the text and writes it there as UTF-8. */
+  write(text: string): { readonly address: Address; readonly length: number } {
+    const length = Buffer.byteLength(text);
+    const address = this.exports.opa_malloc(length) >>> 0;
+    this.bytes().write(text, address, 'utf8');
+    return { address, length };
+  }
+}
