@@ -15,6 +15,7 @@ import { createKeySource } from '../token/key-source.js';
 import { createTokenVerifier } from '../token/verifier.js';
 import { Failure } from './failure.js';
 import { loadConfiguredPolicy } from './policy-source.js';
+import { loadDescriptors } from './proto-descriptor.js';
 import { version } from './version.js';
 
 export interface EngineOptions {
@@ -77,6 +78,7 @@ export async function startEngine(config: Config, { log, decisions }: EngineOpti
   }));
   const firstKeys = Promise.all(issuers.map(({ keys }) => keys.start()));
 
+  const descriptors = await loadDescriptors(config.policy.proto_descriptor);
   const policy = await loadConfiguredPolicy(config.policy);
   const loadedAt = now();
   const metrics = createMetrics(version, {
@@ -104,6 +106,7 @@ export async function startEngine(config: Config, { log, decisions }: EngineOpti
   });
   const check = createAuthorization({
     pipeline,
+    descriptors,
     observe(observation) {
       metrics.observe(observation);
       decisionLog?.record(observation);

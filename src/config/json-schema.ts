@@ -5,6 +5,7 @@ import { configSchema } from './schema.js';
 export interface JsonSchema {
   readonly description?: string;
   readonly default?: unknown;
+  readonly required?: readonly string[];
   readonly properties?: { readonly [key: string]: JsonSchema };
   readonly additionalProperties?: boolean | JsonSchema;
   readonly items?: JsonSchema;

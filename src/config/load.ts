@@ -71,6 +71,12 @@ function resolvePaths(config: Config, folder: string): Config {
         jwks: isFilePath(issuer.jwks) ? at(issuer.jwks) : issuer.jwks,
       })),
     },
-    policy: { ...config.policy, path: at(config.policy.path) },
+    policy: {
+      ...config.policy,
+      path: at(config.policy.path),
+      ...(config.policy.proto_descriptor !== undefined && {
+        proto_descriptor: at(config.policy.proto_descriptor),
+      }),
+    },
   };
 }

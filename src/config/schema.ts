@@ -88,6 +88,9 @@ const policy = z
       .boolean()
       .default(false)
       .describe("Whether a policy's headers may set :path, :authority and host."),
+    proto_descriptor: path(
+      'The gRPC services whose messages policies see in parsed_body: a descriptor set, as protoc --include_imports --descriptor_set_out writes it.',
+    ).optional(),
   })
   .describe('What is decided: Rego.');
 

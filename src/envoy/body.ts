@@ -1,5 +1,6 @@
-import { refuse, type Refusal } from '../errors/refusal.js';
+import { isRefusal, refuse, type Refusal } from '../errors/refusal.js';
 import { parseExact } from '../json/exact.js';
+import { parseGrpc, type GrpcDescriptors } from './grpc-body.js';
 import type { Headers } from './headers.js';
 import type { HttpRequest } from './messages.js';
 import { parseMultipart } from './multipart.js';
@@ -15,19 +16,32 @@ export interface BodyInput {
   readonly truncated_body: boolean;
 }
 
+/** What it takes to read the message of a gRPC call. */
+export interface GrpcCall {
+  /** The request's path in segments. */
+  readonly path: readonly string[];
+  readonly descriptors: GrpcDescriptors;
+}
+
 /**
- * Parses the body that Envoy was told to buffer (`with_request_body`): JSON, forms of both kinds. A gRPC
- * message can't be read without its descriptors, and counts as not parsed.
+ * Parses the body that Envoy was told to buffer (`with_request_body`): JSON, forms of both kinds, and gRPC
+ * messages where there are descriptors of them and the body came as bytes (`pack_as_bytes`).
  *
  * Refused is a body that is not of the type it claims, and JSON that repeats a member: the upstream may take
  * the other one.
  */
-export function readBody(http: HttpRequest, headers: Headers): BodyInput | Refusal<'request_malformed'> {
+export function readBody(
+  http: HttpRequest,
+  headers: Headers,
+  grpc?: GrpcCall,
+): BodyInput | Refusal<'request_malformed'> {
   const header = (name: string) => headers.values(name).join(',');
   if (header('x-envoy-auth-partial-body') === 'true') return TRUNCATED;
   const type = header('content-type');
   if (type.replace(QUOTED, '').includes(',')) return malformed('more than one content-type');
-  const parse = PARSERS.get(type.split(';', 1)[0]!.trim().toLowerCase());
+  const mediaType = type.split(';', 1)[0]!.trim().toLowerCase();
+  if (GRPC.has(mediaType)) return grpc && http.rawBody?.length ? readGrpc(http.rawBody, grpc) : NONE;
+  const parse = PARSERS.get(mediaType);
   if (parse === undefined) return NONE;
   const text = bodyText(http);
   if (text === '') return NONE;
@@ -63,6 +77,21 @@ const PARSERS: ReadonlyMap<string, Parse> = new Map<string, Parse>([
   ['application/x-www-form-urlencoded', (text) => parsed(parseUrlencoded(text))],
   ['multipart/form-data', parseForm],
 ]);
+
+/** Those whose messages are protobuf; gRPC-Web frames them in the same way. */
+const GRPC = new Set([
+  'application/grpc',
+  'application/grpc+proto',
+  'application/grpc-web',
+  'application/grpc-web+proto',
+]);
+
+function readGrpc(body: Buffer, { path, descriptors }: GrpcCall): BodyInput | Refusal<'request_malformed'> {
+  const read = parseGrpc(body, path, descriptors);
+  if (isRefusal(read)) return read;
+  if (read.kind === 'message') return { parsed_body: read.message, truncated_body: false };
+  return read.kind === 'truncated' ? TRUNCATED : NONE;
+}
 
 function parseJson(text: string): BodyInput | Refusal<'request_malformed'> {
   try {

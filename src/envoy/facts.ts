@@ -1,5 +1,6 @@
 import type { RequestCode, RequestFacts } from '../decision/facts.js';
 import { isRefusal, refuse, type Refusal } from '../errors/refusal.js';
+import type { GrpcDescriptors } from './grpc-body.js';
 import { readHeaders } from './headers.js';
 import { opaInput } from './input.js';
 import type { CheckRequest, HttpRequest } from './messages.js';
@@ -28,14 +29,19 @@ const NO_PATH: RequestPath = { path: '', rawPath: '', query: '' };
  *
  * Refused are paths of more than one meaning (`path_refused`), and a query or body that is not what it
  * claims to be (`request_malformed`).
+ *
+ * @param descriptors of the gRPC services whose messages a policy may see
  */
-export function toFacts(request: CheckRequest): RequestFacts | Refusal<RequestCode> {
+export function toFacts(
+  request: CheckRequest,
+  descriptors?: GrpcDescriptors,
+): RequestFacts | Refusal<RequestCode> {
   const attributes = request.attributes ?? {};
   const http = attributes.request?.http ?? undefined;
   const headers = readHeaders(http ?? {});
   const target = http ? requestPath(http) : NO_PATH;
   if (isRefusal(target)) return target;
-  const envoyInput = opaInput(attributes, headers, target);
+  const envoyInput = opaInput(attributes, headers, target, descriptors);
   if (isRefusal(envoyInput)) return envoyInput;
   const named = headers.names().map((name) => name.toLowerCase());
   const forgedHeaders = [...new Set(named.filter(isOurs))];

@@ -1,5 +1,6 @@
 import { isRefusal, refuse, type Refusal } from '../errors/refusal.js';
 import { bodyText, readBody } from './body.js';
+import type { GrpcDescriptors } from './grpc-body.js';
 import type { Headers } from './headers.js';
 import type { Attributes, HttpRequest, Metadata } from './messages.js';
 import { percentDecode } from './percent.js';
@@ -20,20 +21,23 @@ const VERSION = { ext_authz: 'v3', encoding: 'protojson' };
  *
  * @param headers those of `attributes.request.http`
  * @param target canonical path and query; those of a TCP connection are empty
+ * @param descriptors of the services whose messages a policy may see
  */
 export function opaInput(
   attributes: Attributes,
   headers: Headers,
   target: { readonly path: string; readonly query: string },
+  descriptors?: GrpcDescriptors,
 ): { readonly [name: string]: unknown } | Refusal<'request_malformed'> {
   const query = parseUrlencoded(target.query);
   if (query === undefined) return refuse('request_malformed', 'the query is malformed');
-  const body = readBody(attributes.request?.http ?? {}, headers);
+  const path = percentDecode(target.path)!.replace(/^\//, '').split('/');
+  const body = readBody(attributes.request?.http ?? {}, headers, descriptors && { path, descriptors });
   if (isRefusal(body)) return body;
   const principal = attributes.source?.principal;
   return {
     attributes: attributesInput(attributes, headers),
-    parsed_path: percentDecode(target.path)!.replace(/^\//, '').split('/'),
+    parsed_path: path,
     parsed_query: query,
     ...body,
     version: VERSION,

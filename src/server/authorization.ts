@@ -4,6 +4,7 @@ import type { RequestFacts } from '../decision/facts.js';
 import type { Pipeline } from '../decision/pipeline.js';
 import { GRPC, type ReasonCode } from '../decision/reasons.js';
 import { toFacts, traceOf } from '../envoy/facts.js';
+import type { GrpcDescriptors } from '../envoy/grpc-body.js';
 import type { CheckRequest, CheckResponse } from '../envoy/messages.js';
 import { toCheckResponse } from '../envoy/response.js';
 import { isRefusal, type Refusal } from '../errors/refusal.js';
@@ -11,6 +12,8 @@ import type { Observation } from '../telemetry/observation.js';
 
 export interface AuthorizationOptions {
   readonly pipeline: Pipeline;
+  /** Of the gRPC services whose messages policies may see. */
+  readonly descriptors?: GrpcDescriptors | undefined;
   /** Called after the answer has been handed over. What it throws is its own affair and changes no answer. */
   readonly observe: (observation: Observation) => void;
   /** Told of a defect: an exception that reached this far. */
@@ -27,7 +30,7 @@ export function createAuthorization(options: AuthorizationOptions) {
   return function check(call: CheckCall, callback: sendUnaryData<CheckResponse>): void {
     const started = process.hrtime.bigint();
     try {
-      const facts = toFacts(call.request);
+      const facts = toFacts(call.request, options.descriptors);
       const factsDone = process.hrtime.bigint();
       const decision = options.pipeline.decide(facts, { deadline: milliseconds(call.getDeadline()) });
       const answer = (settled: Decision) => {

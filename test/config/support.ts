@@ -44,11 +44,14 @@ export function reported(text: string, env: Record<string, string> = {}): string
 }
 
 /** Every key of the schema that holds a value, as the documentation writes it: `token.issuers[].jwks`. */
-export function everyKey(schema: JsonSchema, prefix = ''): [key: string, schema: JsonSchema][] {
-  const { properties = {}, items, additionalProperties } = schema;
+export function everyKey(
+  schema: JsonSchema,
+  prefix = '',
+): [key: string, schema: JsonSchema, required: boolean][] {
+  const { properties = {}, required = [], items, additionalProperties } = schema;
   const inner = Object.entries(properties).flatMap(([name, part]) => {
     const key = prefix === '' ? name : `${prefix}.${name}`;
-    return [[key, part] as [string, JsonSchema], ...everyKey(part, key)];
+    return [[key, part, required.includes(name)] as [string, JsonSchema, boolean], ...everyKey(part, key)];
   });
   if (items !== undefined) inner.push(...everyKey(items, `${prefix}[]`));
   if (typeof additionalProperties === 'object')
