@@ -39,7 +39,8 @@ function list(values: Iterable<RegoValue>): string {
   return Array.from(values, formatValue).join(', ');
 }
 
-const NUMBER = /-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
+/** Rego lets a literal begin with its point, and Wasm hands it on like that. */
+const NUMBER = /(-?)([0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
 const STRING = /"(?:[^"\\]|\\.)*"/sy;
 
 class Reader {
@@ -102,9 +103,13 @@ class Reader {
   private number(): RegoValue {
     NUMBER.lastIndex = this.at;
     const match = NUMBER.exec(this.text);
-    if (match === null) this.fail();
+    if (match === null || !(match[2] || match[3])) this.fail();
     this.at = NUMBER.lastIndex;
-    return exactNumber(match[0], match[1] === undefined && match[2] === undefined);
+    const [, sign = '', whole = '', fraction = '', exponent = ''] = match;
+    const text = `${sign}${whole || '0'}${fraction}${exponent}`;
+    const number = exactNumber(text, fraction === '' && exponent === '');
+    // `1.0`, `1e3` and `1.50` are equal to 1, 1000 and 1.5, but sprintf and json.marshal tell them apart.
+    return typeof number === 'number' && String(number) !== text ? new ExactNumber(text) : number;
   }
 
   private string(): string {
