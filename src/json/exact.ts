@@ -23,6 +23,8 @@ export type ExactJson =
 export interface ParseOptions {
   /** Arrays and objects within each other; one more is a SyntaxError. Default 64. */
   maxDepth?: number;
+  /** What becomes of a member name that repeats: an error (the default), or the one of them that counts. */
+  repeated?: 'refuse' | 'first' | 'last';
 }
 
 /**
@@ -32,7 +34,7 @@ export interface ParseOptions {
  * name, or nests too deeply. The message never quotes the text.
  */
 export function parseExact(text: string, options: ParseOptions = {}): ExactJson {
-  const parser = new Parser(text, options.maxDepth ?? 64);
+  const parser = new Parser(text, options.maxDepth ?? 64, options.repeated ?? 'refuse');
   return parser.document();
 }
 
@@ -56,6 +58,7 @@ class Parser {
   constructor(
     private readonly text: string,
     private readonly maxDepth: number,
+    private readonly repeated: 'refuse' | 'first' | 'last',
   ) {}
 
   document(): ExactJson {
@@ -167,10 +170,12 @@ class Parser {
       this.space();
       if (this.text[this.at] !== '"') this.fail('expected a member name');
       const name = this.string();
-      if (Object.hasOwn(out, name)) this.fail('repeated member name');
+      const repeats = Object.hasOwn(out, name);
+      if (repeats && this.repeated === 'refuse') this.fail('repeated member name');
       this.space();
       if (!this.take(':')) this.fail('expected :');
-      define(out, name, this.value(depth));
+      const value = this.value(depth);
+      if (!repeats || this.repeated === 'last') define(out, name, value);
       this.space();
       if (this.take('}')) return out;
       if (!this.take(',')) this.fail('expected , or }');

@@ -91,6 +91,12 @@ describe('parseExact', () => {
     expect(() => parseExact('['.repeat(1_000_000))).toThrow('nested deeper than 64');
   });
 
+  test('lets the first or the last of repeated members count where that is asked for', () => {
+    const text = '{"a":1,"b":{"c":1},"a":2}';
+    expect(parseExact(text, { repeated: 'first' })).toEqual({ a: 1, b: { c: 1 } });
+    expect(parseExact(text, { repeated: 'last' })).toEqual({ a: 2, b: { c: 1 } });
+  });
+
   test('says where, and never quotes what', () => {
     expect(() => parseExact('{"secret":"s3cr3t" oops}')).toThrow(/^expected , or } at offset 19$/);
   });
