@@ -4,13 +4,17 @@ import { buildCommand } from './build.js';
 import { configCommand } from './config.js';
 import { demoCommand } from './demo.js';
 import { Failure } from './failure.js';
+import { fmtCommand } from './fmt.js';
 import { serveCommand } from './serve.js';
+import { testCommand } from './test.js';
 import { version } from './version.js';
 
 const program = new Command('countersign')
   .description('Envoy external authorization by workload identity (SPIFFE), token (OAuth) and policy (Rego)')
   .version(version)
   .addCommand(serveCommand())
+  .addCommand(testCommand())
+  .addCommand(fmtCommand())
   .addCommand(buildCommand())
   .addCommand(configCommand())
   .addCommand(demoCommand());

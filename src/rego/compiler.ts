@@ -1,5 +1,6 @@
-import { regoErrors, type RegoError, type RegoErrors, type RegoLocation } from './errors.js';
-import { OpaFailure, runOpaCommand } from './opa-command.js';
+import { isRefusal } from '../errors/refusal.js';
+import { type RegoErrors, type RegoLocation } from './errors.js';
+import { ask, filesOf, invalid, type WireError } from './wire.js';
 
 /** A policy (`*.rego`) or data file (`data.json`, `data.yaml`, `data.yml`). */
 export interface RegoSource {
@@ -41,12 +42,6 @@ interface BuildAnswer {
   readonly errors?: readonly WireError[];
 }
 
-interface WireError extends Partial<RegoLocation> {
-  readonly code: string;
-  readonly message: string;
-  readonly line_text?: string;
-}
-
 /**
  * Compiles Rego v1 to Wasm with OPA's own compiler. Takes half a second and more, none of it on the event loop.
  *
@@ -64,26 +59,12 @@ export async function compileRego(
   sources: readonly RegoSource[],
   options: RegoCompileOptions,
 ): Promise<CompiledRego | RegoErrors> {
-  let answer: BuildAnswer;
-  try {
-    answer = (await runOpaCommand('build', {
-      files: sources.map(({ path, content }) => ({ path, content })),
-      entrypoints: options.entrypoints,
-      ...(options.revision !== undefined && { revision: options.revision }),
-    })) as BuildAnswer;
-  } catch (error) {
-    if (!(error instanceof OpaFailure)) throw error;
-    return regoErrors('rego_compiler_failed', [{ code: 'compiler_failed', message: error.message }]);
-  }
-  if (answer.bundle === undefined) return regoErrors('rego_invalid', (answer.errors ?? []).map(fromWire));
+  const answer = await ask<BuildAnswer>('build', {
+    files: filesOf(sources),
+    entrypoints: options.entrypoints,
+    ...(options.revision !== undefined && { revision: options.revision }),
+  });
+  if (isRefusal(answer)) return answer;
+  if (answer.bundle === undefined) return invalid(answer.errors ?? []);
   return { bundle: Buffer.from(answer.bundle, 'base64'), builtins: answer.builtins ?? [] };
-}
-
-function fromWire({ code, message, file, row, col, line_text: lineText }: WireError): RegoError {
-  return {
-    code,
-    message,
-    ...(file !== undefined && { location: { file, row: row ?? 1, col: col ?? 1 } }),
-    ...(lineText !== undefined && { lineText }),
-  };
 }

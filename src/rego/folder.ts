@@ -5,19 +5,27 @@ import type { RegoSource } from './compiler.js';
 
 export type RegoFolderRefusal = Refusal<'rego_folder_invalid'>;
 
+export interface RegoFolderOptions {
+  /** Whether tests (`*_test.rego`) are read too. Default false: a server has no use for them. */
+  readonly tests?: boolean;
+}
+
 /**
  * Reads a policy folder: every `.rego`, `data.json`, `data.yaml` and `data.yml` below it, in the order of their
- * paths. Tests (`*_test.rego`), dot files and `node_modules` are left out. Links are followed as long as they
+ * paths. Tests are left out unless asked for; dot files and `node_modules` always are. Links are followed as long as they
  * stay in the folder, as those of a mounted ConfigMap do; one that leads out refuses the whole folder, because
  * a policy without one of its files may allow more than it should.
  */
-export async function readRegoFolder(folder: string): Promise<readonly RegoSource[] | RegoFolderRefusal> {
+export async function readRegoFolder(
+  folder: string,
+  { tests = false }: RegoFolderOptions = {},
+): Promise<readonly RegoSource[] | RegoFolderRefusal> {
   try {
     const root = await realOf(folder, 'no such folder');
     const sources: RegoSource[] = [];
-    await readFolder({ root, shown: folder, sources }, '', []);
+    await readFolder({ root, shown: folder, tests, sources }, '', []);
     if (!sources.some(({ path }) => path.endsWith('.rego'))) {
-      return refused(`${folder}: no .rego file in it, tests aside`);
+      return refused(`${folder}: no .rego file in it${tests ? '' : ', tests aside'}`);
     }
     return sources.sort((a, b) => (a.path < b.path ? -1 : 1));
   } catch (error) {
@@ -39,6 +47,7 @@ interface Walk {
   readonly root: string;
   /** The folder as it was asked for, for messages. */
   readonly shown: string;
+  readonly tests: boolean;
   readonly sources: RegoSource[];
 }
 
@@ -51,7 +60,8 @@ async function readFolder(walk: Walk, folder: string, above: readonly string[]):
     const path = folder === '' ? name : `${folder}/${name}`;
     const target = await inside(walk, path);
     if ((await stat(target)).isDirectory()) await readFolder(walk, path, [...above, real]);
-    else if (isSource(name)) walk.sources.push({ path, content: await readText(walk, path, target) });
+    else if (isSource(name, walk.tests))
+      walk.sources.push({ path, content: await readText(walk, path, target) });
   }
 }
 
@@ -73,8 +83,13 @@ async function realOf(path: string, ifMissing: string): Promise<string> {
 
 const DATA = new Set(['data.json', 'data.yaml', 'data.yml']);
 
-function isSource(name: string): boolean {
-  return DATA.has(name) || (name.endsWith('.rego') && !name.endsWith('_test.rego'));
+function isSource(name: string, tests: boolean): boolean {
+  return DATA.has(name) || (name.endsWith('.rego') && (tests || !isTestFile(name)));
+}
+
+/** Tests are told by their name alone, as OPA does. */
+export function isTestFile(path: string): boolean {
+  return path.endsWith('_test.rego');
 }
 
 async function readText({ shown }: Walk, path: string, real: string): Promise<string> {

@@ -1,6 +1,6 @@
-// Command opa is OPA's Rego compiler behind one question and one answer: the command's name is the only
-// argument, its request is one JSON document on standard input, its answer one JSON document on standard
-// output. It touches no file, no network and no clock, so that it runs under WASI with nothing granted.
+// Command opa is OPA's Rego compiler, tester and formatter behind one question and one answer: the command's
+// name is the only argument, its request is one JSON document on standard input, its answer one JSON document
+// on standard output. It touches no file and no network, so that it runs under WASI with nothing granted.
 //
 // The exit code is 0 whenever there is an answer, also one that lists errors. Anything else is a fault of
 // this program, told on standard error.
@@ -16,6 +16,8 @@ import (
 // commands maps a name to what reads its request and gives its answer.
 var commands = map[string]func(request *json.Decoder) (answer any, err error){
 	"build": build,
+	"fmt":   formatFiles,
+	"test":  test,
 }
 
 func main() {
