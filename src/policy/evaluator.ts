@@ -1,13 +1,17 @@
 import { refuse, type Refusal } from '../errors/refusal.js';
-import { parseExact, stringifyExact } from '../json/exact.js';
+import { stringifyExact } from '../json/exact.js';
 import type { Builtins } from './builtins/builtin.js';
 import { HOST_BUILTINS } from './builtins/index.js';
 import type { Bundle } from './bundle.js';
+import { toJson } from './json-value.js';
 import { missingBuiltins } from './missing-builtins.js';
 import { readResult } from './result.js';
+import { parseValue } from './text.js';
 import type { Policy } from './types.js';
+import type { RegoObject, RegoSet } from './value.js';
 import { PAGE } from './wasm/abi.js';
 import { PolicyInstance, type DataImage } from './wasm/instance.js';
+import { compilePolicy, type PolicyModule } from './wasm/module.js';
 
 export interface LoadPolicyOptions {
   readonly bundle: Bundle;
@@ -33,11 +37,11 @@ export async function loadPolicy(
   const { bundle, entrypoints, builtins = HOST_BUILTINS } = options;
   const data = stringifyExact(bundle.data);
   const size = sizeMemory(bundle.wasm.length, Buffer.byteLength(data), options.growthPages ?? 1024);
-  let module: WebAssembly.Module;
+  let module: PolicyModule;
   let first: PolicyInstance;
   let image: DataImage;
   try {
-    module = await WebAssembly.compile(bundle.wasm);
+    module = await compilePolicy(bundle.wasm);
     first = new PolicyInstance(module, size, builtins);
     image = first.parse(data);
   } catch (error) {
@@ -67,13 +71,12 @@ export async function loadPolicy(
         if (text.includes('\\ud') && LONE_SURROGATE.test(text))
           return refuse('policy_error', 'the input holds text that is not Unicode');
         instance ??= another(module, size, builtins, image);
-        const results = parseExact(
-          instance.evaluate(entrypoint, text, 'json', { now: BigInt(Math.trunc(now)) * 1_000_000n }),
-          { maxDepth: DEEPEST_RESULT },
-        ) as { result: unknown }[];
-        if (results.length === 0)
-          return refuse('policy_undefined', `${entrypoint} is undefined for this input`);
-        return readResult(results[0]!.result, options);
+        const results = parseValue(
+          instance.evaluate(entrypoint, text, { now: BigInt(Math.trunc(now)) * 1_000_000n }),
+        );
+        for (const result of results as RegoSet)
+          return readResult(toJson((result as RegoObject).get('result')!), options);
+        return refuse('policy_undefined', `${entrypoint} is undefined for this input`);
       } catch (error) {
         // The instance may have stopped anywhere: it is not asked again, and the next evaluation starts clean.
         instance = undefined;
@@ -88,7 +91,7 @@ export async function loadPolicy(
  * the data: whoever can make an evaluation fail must not make the next ones wait.
  */
 function another(
-  module: WebAssembly.Module,
+  module: PolicyModule,
   size: WebAssembly.MemoryDescriptor,
   builtins: Builtins,
   image: DataImage,
@@ -97,9 +100,6 @@ function another(
   for (const _ of instance.load(image));
   return instance;
 }
-
-/** What comes after it, such as the decision log, goes down as deep as it finds things. */
-const DEEPEST_RESULT = 500;
 
 /** Of JSON text as JSON.stringify writes it: pairs stand as they are, only a lone half is escaped. */
 const LONE_SURROGATE = /(?<!\\)(?:\\\\)*\\ud[89a-f]/;

@@ -10,46 +10,62 @@ type Numeric = number | bigint | ExactNumber;
 
 /** Exact. A double is what its shortest decimal text says, since that is how it came in. */
 export function toDecimal(value: Numeric): Decimal {
-  const text = value instanceof ExactNumber ? value.text : String(value);
-  const match = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text);
-  if (match === null) throw new TypeError('not a number of Rego');
-  const [, sign, whole = '', fraction = '', exponent = '0'] = match;
-  const all = `${whole}${fraction}`.replace(/^0+/, '');
-  const digits = all.replace(/0+$/, '');
+  const { negative, digits, exponent } = parts(value);
   if (digits === '') return { digits: 0n, exponent: 0 };
-  return {
-    digits: BigInt(`${sign}${digits}`),
-    exponent: Number(exponent) - fraction.length + (all.length - digits.length),
-  };
+  return { digits: BigInt(negative ? `-${digits}` : digits), exponent };
 }
 
 /** @returns below zero, zero, or above zero; never rounds, and takes no time that grows with an exponent */
 export function compareNumbers(a: Numeric, b: Numeric): number {
   if (typeof a === 'number' && typeof b === 'number') return a - b;
   if (typeof a === 'bigint' && typeof b === 'bigint') return a < b ? -1 : Number(a > b);
-  return compareDecimals(toDecimal(a), toDecimal(b));
+  return compareParts(parts(a), parts(b));
 }
 
-function compareDecimals(a: Decimal, b: Decimal): number {
-  const signs = [sign(a.digits), sign(b.digits)] as const;
-  if (signs[0] !== signs[1]) return signs[0] - signs[1];
-  if (signs[0] === 0) return 0;
-  const magnitudes = magnitude(a) - magnitude(b);
-  if (magnitudes !== 0) return magnitudes * signs[0];
-  // Of one magnitude: what the exponents differ by is bounded by the digits that are there.
-  const least = Math.min(a.exponent, b.exponent);
-  const left = a.digits * 10n ** BigInt(a.exponent - least);
-  const right = b.digits * 10n ** BigInt(b.exponent - least);
-  return left < right ? -1 : Number(left > right);
+/** `digits` begins and ends with none but 0, and is empty for the number 0. */
+interface Parts {
+  readonly negative: boolean;
+  readonly digits: string;
+  readonly exponent: number;
 }
 
-function sign(digits: bigint): number {
-  return digits < 0n ? -1 : Number(digits > 0n);
+/** Takes time that is linear in the text: what a caller wrote must not be made a bigint to be compared. */
+function parts(value: Numeric): Parts {
+  const text = value instanceof ExactNumber ? value.text : String(value);
+  const match = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text);
+  if (match === null) throw new TypeError('not a number of Rego');
+  const [, sign, whole = '', fraction = '', exponent = '0'] = match;
+  const all = `${whole}${fraction}`;
+  let [start, end] = [0, all.length];
+  while (start < end && all.charCodeAt(start) === ZERO) start++;
+  while (end > start && all.charCodeAt(end - 1) === ZERO) end--;
+  if (start === end) return { negative: false, digits: '', exponent: 0 };
+  return {
+    negative: sign === '-',
+    digits: all.slice(start, end),
+    exponent: clamp(Number(exponent)) - fraction.length + (all.length - end),
+  };
 }
 
-/** The power of ten that the first digit stands for. */
-function magnitude({ digits, exponent }: Decimal): number {
-  return digits.toString().replace('-', '').length + exponent;
+const ZERO = 0x30;
+
+/** Nobody writes out what such an exponent stands for. */
+function clamp(exponent: number): number {
+  return Math.max(-1e15, Math.min(1e15, exponent));
+}
+
+function compareParts(a: Parts, b: Parts): number {
+  const signs = sign(a) - sign(b);
+  if (signs !== 0) return signs;
+  if (a.digits === '') return 0;
+  // The power of ten that the first digit stands for decides, and then the digits, as they stand.
+  const magnitudes = a.digits.length + a.exponent - (b.digits.length + b.exponent);
+  const order = magnitudes !== 0 ? magnitudes : a.digits < b.digits ? -1 : Number(a.digits > b.digits);
+  return order !== 0 && a.negative ? -order : order;
+}
+
+function sign({ negative, digits }: Parts): number {
+  return digits === '' ? 0 : negative ? -1 : 1;
 }
 
 /** The integer that a number is, `1.0` and `1e3` too; undefined where it has a fraction or is beyond 10^1000. */

@@ -18,30 +18,45 @@ export function parseValue(text: string): RegoValue {
 }
 
 /**
+ * Half a surrogate pair becomes U+FFFD, as in UTF-8: Wasm gives up on one.
+ *
  * @throws TypeError for NaN and the infinities, which Rego does not have
  */
 export function formatValue(value: RegoValue): string {
-  if (value === null || typeof value === 'boolean') return String(value);
-  if (typeof value === 'string') return JSON.stringify(value);
-  if (typeof value === 'number') {
-    if (!Number.isFinite(value)) throw new TypeError('Rego has no NaN and no infinity');
-    return String(value);
+  switch (typeof value) {
+    case 'string':
+      return JSON.stringify(value.toWellFormed());
+    case 'number':
+      if (!Number.isFinite(value)) throw new TypeError('Rego has no NaN and no infinity');
+      return String(value);
+    case 'bigint':
+    case 'boolean':
+      return String(value);
   }
-  if (typeof value === 'bigint') return value.toString();
+  if (value === null) return 'null';
   if (value instanceof ExactNumber) return value.text;
   if (value instanceof RegoSet) return value.size === 0 ? 'set()' : `{${list(value)}}`;
-  if (value instanceof RegoObject)
-    return `{${Array.from(value, ([key, item]) => `${formatValue(key)}: ${formatValue(item)}`).join(', ')}}`;
+  if (value instanceof RegoObject) {
+    let members = '';
+    for (const [key, item] of value)
+      members += `${members === '' ? '' : ', '}${formatValue(key)}: ${formatValue(item)}`;
+    return `{${members}}`;
+  }
   return `[${list(value)}]`;
 }
 
 function list(values: Iterable<RegoValue>): string {
-  return Array.from(values, formatValue).join(', ');
+  let items = '';
+  for (const value of values) items += `${items === '' ? '' : ', '}${formatValue(value)}`;
+  return items;
 }
 
 /** Rego lets a literal begin with its point, and Wasm hands it on like that. */
 const NUMBER = /(-?)([0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
-const STRING = /"(?:[^"\\]|\\.)*"/sy;
+
+const EMPTY_SET = new RegoSet([]);
+const [OPENING_BRACE, OPENING_BRACKET, QUOTE, BACKSLASH] = [0x7b, 0x5b, 0x22, 0x5c];
+const [LETTER_T, LETTER_F, LETTER_N, LETTER_S] = [0x74, 0x66, 0x6e, 0x73];
 
 class Reader {
   private at = 0;
@@ -58,22 +73,22 @@ class Reader {
   private value(depth: number): RegoValue {
     if (depth > DEEPEST) this.fail();
     this.space();
-    switch (this.text[this.at]) {
-      case '{':
+    switch (this.text.charCodeAt(this.at)) {
+      case OPENING_BRACE:
         return this.braces(depth + 1);
-      case '[':
+      case OPENING_BRACKET:
         this.at++;
         return this.items(']', depth + 1);
-      case '"':
+      case QUOTE:
         return this.string();
-      case 't':
+      case LETTER_T:
         return this.word('true', true);
-      case 'f':
+      case LETTER_F:
         return this.word('false', false);
-      case 'n':
+      case LETTER_N:
         return this.word('null', null);
-      case 's':
-        return this.word('set()', new RegoSet([]));
+      case LETTER_S:
+        return this.word('set()', EMPTY_SET);
       default:
         return this.number();
     }
@@ -84,7 +99,11 @@ class Reader {
   }
 
   private space(): void {
-    while (/\s/.test(this.text[this.at] ?? '')) this.at++;
+    for (;;) {
+      const c = this.text.charCodeAt(this.at);
+      if (c !== 0x20 && c !== 0x0a && c !== 0x0d && c !== 0x09) return;
+      this.at++;
+    }
   }
 
   private take(c: string): boolean {
@@ -113,11 +132,20 @@ class Reader {
   }
 
   private string(): string {
-    STRING.lastIndex = this.at;
-    const match = STRING.exec(this.text);
-    if (match === null) this.fail();
-    this.at = STRING.lastIndex;
-    return JSON.parse(match[0]) as string;
+    const start = this.at + 1;
+    let end = this.text.indexOf('"', start);
+    while (end !== -1 && this.escaped(end)) end = this.text.indexOf('"', end + 1);
+    if (end === -1) this.fail();
+    this.at = end + 1;
+    const inside = this.text.slice(start, end);
+    return inside.includes('\\') ? (JSON.parse(`"${inside}"`) as string) : inside;
+  }
+
+  /** Whether an odd number of backslashes stands before. */
+  private escaped(at: number): boolean {
+    let before = at;
+    while (this.text.charCodeAt(before - 1) === BACKSLASH) before--;
+    return (at - before) % 2 === 1;
   }
 
   /** What comes before `end`, with commas between; the opening bracket has been taken. */

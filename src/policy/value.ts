@@ -16,20 +16,24 @@ export type RegoType = (typeof TYPES)[number];
 
 /** The type's name, as `type_name` gives it. */
 export function typeOf(value: RegoValue): RegoType {
-  if (value === null) return 'null';
-  if (value instanceof RegoSet) return 'set';
-  if (value instanceof RegoObject) return 'object';
-  if (value instanceof ExactNumber) return 'number';
+  return TYPES[rank(value)]!;
+}
+
+/** Where the type stands in the order of types. */
+function rank(value: RegoValue): number {
   switch (typeof value) {
     case 'boolean':
-    case 'string':
+      return 1;
     case 'number':
-      return typeof value as 'boolean' | 'string' | 'number';
     case 'bigint':
-      return 'number';
-    default:
-      return 'array';
+      return 2;
+    case 'string':
+      return 3;
   }
+  if (value === null) return 0;
+  if (value instanceof RegoObject) return 5;
+  if (value instanceof RegoSet) return 6;
+  return value instanceof ExactNumber ? 2 : 4;
 }
 
 /**
@@ -39,10 +43,10 @@ export function typeOf(value: RegoValue): RegoType {
  */
 export function compareValues(a: RegoValue, b: RegoValue): number {
   if (a === b) return 0;
-  const type = typeOf(a);
-  const order = TYPES.indexOf(type) - TYPES.indexOf(typeOf(b));
+  const type = rank(a);
+  const order = type - rank(b);
   if (order !== 0) return order;
-  switch (type) {
+  switch (TYPES[type]!) {
     case 'null':
       return 0;
     case 'boolean':
@@ -54,9 +58,9 @@ export function compareValues(a: RegoValue, b: RegoValue): number {
     case 'array':
       return compareLists(a as readonly RegoValue[], b as readonly RegoValue[]);
     case 'set':
-      return compareLists([...(a as RegoSet)], [...(b as RegoSet)]);
+      return compareLists((a as RegoSet).elements, (b as RegoSet).elements);
     case 'object':
-      return compareObjects(a as RegoObject, b as RegoObject);
+      return compareObjects((a as RegoObject).entries, (b as RegoObject).entries);
   }
 }
 
@@ -90,52 +94,49 @@ function compareLists(a: readonly RegoValue[], b: readonly RegoValue[]): number 
 }
 
 /** As OPA does: key by key in their order, a key before its value. */
-function compareObjects(a: RegoObject, b: RegoObject): number {
-  const [left, right] = [[...a], [...b]];
-  const length = Math.min(left.length, right.length);
+function compareObjects(a: readonly Entry[], b: readonly Entry[]): number {
+  const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {
-    const order = compareValues(left[i]![0], right[i]![0]) || compareValues(left[i]![1], right[i]![1]);
+    const order = compareValues(a[i]![0], b[i]![0]) || compareValues(a[i]![1], b[i]![1]);
     if (order !== 0) return order;
   }
-  return left.length - right.length;
+  return a.length - b.length;
 }
 
 /** A set. It cannot be changed; its elements come in Rego's order, each once. */
 export class RegoSet implements Iterable<RegoValue> {
-  private readonly sorted: readonly RegoValue[];
+  readonly elements: readonly RegoValue[];
 
   constructor(elements: Iterable<RegoValue>) {
-    const sorted = [...elements].sort(compareValues);
-    this.sorted = sorted.filter((element, i) => i === 0 || compareValues(sorted[i - 1]!, element) !== 0);
+    this.elements = inOrder([...elements], compareValues);
   }
 
   get size(): number {
-    return this.sorted.length;
+    return this.elements.length;
   }
 
   has(element: RegoValue): boolean {
-    return search(this.sorted, (other) => compareValues(other, element)) !== undefined;
+    return search(this.elements, (other) => compareValues(other, element)) !== undefined;
   }
 
   [Symbol.iterator](): Iterator<RegoValue> {
-    return this.sorted[Symbol.iterator]();
+    return this.elements[Symbol.iterator]();
   }
 }
 
+type Entry = readonly [key: RegoValue, value: RegoValue];
+
 /** An object. Keys may be any value. It cannot be changed; its entries come in the order of their keys. */
-export class RegoObject implements Iterable<readonly [RegoValue, RegoValue]> {
-  private readonly sorted: readonly (readonly [RegoValue, RegoValue])[];
+export class RegoObject implements Iterable<Entry> {
+  readonly entries: readonly Entry[];
 
   /** Of two entries with equal keys the later one counts. */
-  constructor(entries: Iterable<readonly [RegoValue, RegoValue]>) {
-    const sorted = [...entries].sort(([a], [b]) => compareValues(a, b));
-    this.sorted = sorted.filter(
-      ([key], i) => i === sorted.length - 1 || compareValues(sorted[i + 1]![0], key) !== 0,
-    );
+  constructor(entries: Iterable<Entry>) {
+    this.entries = inOrder([...entries], ([a], [b]) => compareValues(a, b));
   }
 
   get size(): number {
-    return this.sorted.length;
+    return this.entries.length;
   }
 
   has(key: RegoValue): boolean {
@@ -143,16 +144,23 @@ export class RegoObject implements Iterable<readonly [RegoValue, RegoValue]> {
   }
 
   get(key: RegoValue): RegoValue | undefined {
-    return search(this.sorted, ([other]) => compareValues(other, key))?.[1];
+    return search(this.entries, ([other]) => compareValues(other, key))?.[1];
   }
 
   keys(): RegoValue[] {
-    return this.sorted.map(([key]) => key);
+    return this.entries.map(([key]) => key);
   }
 
-  [Symbol.iterator](): Iterator<readonly [RegoValue, RegoValue]> {
-    return this.sorted[Symbol.iterator]();
+  [Symbol.iterator](): Iterator<Entry> {
+    return this.entries[Symbol.iterator]();
   }
+}
+
+/** Sorted, and of equal items only the last. Most come in order already. */
+function inOrder<T>(items: T[], compare: (a: T, b: T) => number): readonly T[] {
+  if (items.every((item, i) => i === 0 || compare(items[i - 1]!, item) < 0)) return items;
+  items.sort(compare);
+  return items.filter((item, i) => i === items.length - 1 || compare(items[i + 1]!, item) !== 0);
 }
 
 /** @param order of an item to the one that is looked for */

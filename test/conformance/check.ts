@@ -1,9 +1,12 @@
+import { stringifyExact } from '../../src/json/exact.js';
 import { BuiltinError, type Builtins } from '../../src/policy/builtins/builtin.js';
 import { HOST_BUILTINS } from '../../src/policy/builtins/index.js';
 import { missingBuiltins } from '../../src/policy/missing-builtins.js';
+import { toJson } from '../../src/policy/json-value.js';
 import { formatValue, parseValue } from '../../src/policy/text.js';
 import { compareValues, equalValues, RegoObject, RegoSet, type RegoValue } from '../../src/policy/value.js';
 import { PolicyInstance } from '../../src/policy/wasm/instance.js';
+import type { PolicyModule } from '../../src/policy/wasm/module.js';
 import type { Case } from './cases.js';
 
 /** What is wrong with the answer to a case. */
@@ -27,7 +30,7 @@ const ENTRYPOINT = 'eval';
  *
  * @returns undefined where the answer is the one that is wanted
  */
-export function check(item: Case, module: WebAssembly.Module): Difference | undefined {
+export function check(item: Case, module: PolicyModule): Difference | undefined {
   const want = wanted(item);
   let got: RegoValue;
   try {
@@ -79,7 +82,7 @@ function results(text: string, sortBindings: boolean): Wanted {
 
 /** Bindings as JSON has them: sets become arrays, and keys strings. */
 function asJson(bindings: RegoValue, sorted: boolean): RegoValue {
-  const plain = withoutSets(bindings) as RegoObject;
+  const plain = parseValue(stringifyExact(toJson(bindings))) as RegoObject;
   if (!sorted) return plain;
   return new RegoObject(
     Array.from(plain, ([name, value]) => [
@@ -89,28 +92,14 @@ function asJson(bindings: RegoValue, sorted: boolean): RegoValue {
   );
 }
 
-function withoutSets(value: RegoValue): RegoValue {
-  if (value instanceof RegoSet || Array.isArray(value))
-    return Array.from(value as Iterable<RegoValue>, withoutSets);
-  if (!(value instanceof RegoObject)) return value;
-  return new RegoObject(
-    Array.from(value, ([key, item]) => [
-      typeof key === 'string'
-        ? key
-        : formatValue(withoutSets(key)).replaceAll(', ', ',').replaceAll(': ', ':'),
-      withoutSets(item),
-    ]),
-  );
-}
-
-function evaluate(item: Case, module: WebAssembly.Module): RegoValue {
+function evaluate(item: Case, module: PolicyModule): RegoValue {
   const instance = new PolicyInstance(module, { initial: 64, maximum: 4096 }, BUILTINS);
   const missing = missingBuiltins(instance.builtins.keys(), new Map(), BUILTINS);
   if (missing.length > 0) throw new BuiltinError(`built-ins that are not here: ${missing.join(', ')}`);
   if (item.data !== undefined) instance.parse(item.data);
   const entrypoint = instance.entrypoints.has(ENTRYPOINT) ? ENTRYPOINT : [...instance.entrypoints.keys()][0]!;
   const now = BigInt(Date.now()) * 1_000_000n;
-  return parseValue(instance.evaluate(entrypoint, item.input, 'value', { now }));
+  return parseValue(instance.evaluate(entrypoint, item.input, { now }));
 }
 
 function hasMessage(error: unknown): error is { message: string } {

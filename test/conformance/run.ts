@@ -1,3 +1,4 @@
+import { compilePolicy } from '../../src/policy/wasm/module.js';
 import { type Case, type Cases } from './cases.js';
 import { check, type Difference } from './check.js';
 import { EXCEPTIONS } from './exceptions.js';
@@ -39,5 +40,5 @@ export async function runCases({ cases, module }: Cases, filter = ''): Promise<R
 
 async function outcome(item: Case, module: Cases['module']): Promise<Difference | undefined> {
   if (item.error !== undefined) return { want: 'a module', got: `it does not compile: ${item.error}` };
-  return check(item, await WebAssembly.compile(await module(item)));
+  return check(item, await compilePolicy(await module(item)));
 }

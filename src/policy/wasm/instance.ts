@@ -4,6 +4,7 @@ import { HOST_BUILTINS } from '../builtins/index.js';
 import { policyExports, type Address, type PolicyExports } from './abi.js';
 import { PolicyHost } from './host.js';
 import { TextMemory } from './memory.js';
+import type { PolicyModule } from './module.js';
 
 /**
  * Data as a module of OPA lays it out in its memory, from where its heap begins. It holds for every instance of
@@ -11,8 +12,8 @@ import { TextMemory } from './memory.js';
  */
 export interface DataImage {
   readonly bytes: Uint8Array;
-  /** Where the instance that it was made in keeps it: no instance of another module has room there. */
-  readonly base: Address;
+  /** {@link PolicyModule.digest} of the module. */
+  readonly module: string;
   readonly data: Address;
 }
 
@@ -31,6 +32,7 @@ export class PolicyInstance {
   /** The built-ins that the module leaves to its host, and the number it has for each. */
   readonly builtins: ReadonlyMap<string, number>;
 
+  private readonly module: string;
   private readonly memory: WebAssembly.Memory;
   private readonly exports: PolicyExports;
   private readonly text: TextMemory;
@@ -46,10 +48,11 @@ export class PolicyInstance {
    * @throws TypeError for a module that is no policy or of another ABI, WebAssembly.LinkError for too few pages
    */
   constructor(
-    module: WebAssembly.Module,
+    { module, digest }: PolicyModule,
     size: WebAssembly.MemoryDescriptor,
     builtins: Builtins = HOST_BUILTINS,
   ) {
+    this.module = digest;
     this.memory = new WebAssembly.Memory(size);
     const env = { memory: this.memory, ...this.host.imports };
     this.exports = policyExports(new WebAssembly.Instance(module, { env }).exports);
@@ -82,7 +85,7 @@ export class PolicyInstance {
     if (data === 0) throw new SyntaxError('the data is no JSON');
     this.heap = exports.opa_heap_ptr_get() >>> 0;
     this.data = data;
-    return { bytes: text.bytes().subarray(base, this.heap).slice(), base, data };
+    return { bytes: text.bytes().subarray(base, this.heap).slice(), module: this.module, data };
   }
 
   /**
@@ -92,7 +95,8 @@ export class PolicyInstance {
    */
   *load(image: DataImage, chunk = 1 << 20): Generator<void, void> {
     const { exports, base } = this;
-    if (image.base !== base) throw new TypeError('the image of the data was made for another policy');
+    if (image.module !== this.module)
+      throw new TypeError('the image of the data was made for another policy');
     exports.opa_heap_ptr_set(base);
     // The allocator makes the room, so that it knows how far memory reaches; then it is told where to go on.
     exports.opa_malloc(image.bytes.length);
@@ -108,16 +112,11 @@ export class PolicyInstance {
    * Evaluates an entrypoint.
    *
    * @param input its text: JSON, or what src/policy/text.ts tells of; undefined for none
-   * @param format of the text that is returned: an array of `{"result": …}`, empty where it is undefined
+   * @returns the value's text: a set of `{"result": …}`, empty where it is undefined
    * @throws whatever goes wrong in there: PolicyAbort, BuiltinDefect, RangeError, WebAssembly.RuntimeError. The
    * instance is then not to be used again.
    */
-  evaluate(
-    entrypoint: string,
-    input: string | undefined,
-    format: 'json' | 'value',
-    options: EvaluateOptions,
-  ): string {
+  evaluate(entrypoint: string, input: string | undefined, options: EvaluateOptions): string {
     const { exports, text, host } = this;
     const number = this.entrypoints.get(entrypoint);
     if (number === undefined) throw new TypeError(`no entrypoint ${entrypoint}`);
@@ -126,8 +125,7 @@ export class PolicyInstance {
     host.context = new EvaluationContext(options);
     try {
       const heap = exports.opa_heap_ptr_get();
-      const asked = format === 'json' ? 0 : 1;
-      return text.read(exports.opa_eval(0, number, this.data, address, length, heap, asked) >>> 0);
+      return text.read(exports.opa_eval(0, number, this.data, address, length, heap, AS_VALUE) >>> 0);
     } finally {
       host.context = undefined;
     }
@@ -138,6 +136,9 @@ export class PolicyInstance {
     return new Map(Object.entries(JSON.parse(json) as { [name: string]: number }));
   }
 }
+
+/** As a value and not as JSON, for sets to come out as sets: only the host brings them in Rego's order. */
+const AS_VALUE = 1;
 
 /** Most evaluations ask for neither randomness nor a cache. */
 class EvaluationContext implements BuiltinContext {
