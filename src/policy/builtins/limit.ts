@@ -20,3 +20,8 @@ export class Budget {
     if (this.left < 0) throw new LimitError(this.what);
   }
 }
+
+/** @throws LimitError where `amount` is above `most` */
+export function limit(what: string, amount: number, most: number): void {
+  if (amount > most) throw new LimitError(`${what}: more than ${most}`);
+}
