@@ -1,5 +1,5 @@
-import { type DestinationStream, pino } from 'pino';
 import { createMask, type MaskingOptions } from './masking.js';
+import { createLineSink, standardOutput, type LineSink } from './line-sink.js';
 import type { DropCause } from './metrics.js';
 import type { Observation } from './observation.js';
 
@@ -7,7 +7,7 @@ export interface DecisionLogOptions extends MaskingOptions {
   /** OPA's `labels`: which server this is. */
   readonly labels: { readonly [name: string]: string };
   /** Where lines go. Standard output unless given. */
-  readonly destination?: DestinationStream;
+  readonly destination?: { write(line: string): void };
   readonly onDrop: (cause: DropCause) => void;
 }
 
@@ -29,7 +29,10 @@ const LONGEST = 64 * 1024;
 const LAST_WORDS = 2_000;
 
 export function createDecisionLog(options: DecisionLogOptions): DecisionLog {
-  const sink: Sink = options.destination ?? standardOutput(options.onDrop);
+  const own: LineSink | undefined = options.destination
+    ? undefined
+    : createLineSink({ fd: standardOutput(), capacity: BUFFER, onDrop: options.onDrop });
+  const sink = options.destination ?? own!;
   const mask = createMask(options);
 
   function line(observation: Observation): string | undefined {
@@ -59,9 +62,7 @@ export function createDecisionLog(options: DecisionLogOptions): DecisionLog {
       }
     },
     async close() {
-      await Promise.race([flushed(sink), elapsed(LAST_WORDS)]);
-      // Otherwise sonic-boom tries again at the process' exit, and as long as it fails, for ever.
-      sink.destroy?.();
+      await own?.close(LAST_WORDS);
     },
   };
 }
@@ -78,33 +79,6 @@ function written(event: object, erased: readonly string[], masked: readonly stri
 
 /** OPA's own: what its decisions are told from other lines by. */
 const MESSAGE = 'Decision Log';
-
-/** pino's destinations flush; a stream that does not has nothing that waits. */
-type Sink = DestinationStream & { flush?: (done: () => void) => void; destroy?: () => void };
-
-function elapsed(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => void setTimeout(resolve, milliseconds).unref());
-}
-
-function flushed(sink: Sink): Promise<void> {
-  return new Promise((resolve) => (sink.flush ? sink.flush(() => resolve()) : resolve()));
-}
-
-function standardOutput(onDrop: (cause: DropCause) => void): Sink {
-  const stream = pino.destination({ fd: 1, sync: false, maxLength: BUFFER });
-  let gone = false;
-  stream.on('drop', () => onDrop('backpressure'));
-  // A reader that went away must not take the server with it. From then on pino writes nothing, silently.
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    gone ||= error.code === 'EPIPE';
-    onDrop('failure');
-  });
-  return {
-    write: (line) => void (gone ? onDrop('failure') : stream.write(line)),
-    flush: (done) => (gone ? done() : stream.flush(done)),
-    destroy: () => stream.destroy(),
-  };
-}
 
 /** One event, unmasked. */
 export function decisionEvent(
