@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
 import { buildCommand } from './build.js';
+import { checkCommand } from './check.js';
 import { configCommand } from './config.js';
 import { demoCommand } from './demo.js';
 import { Failure } from './failure.js';
@@ -13,6 +14,7 @@ const program = new Command('countersign')
   .description('Envoy external authorization by workload identity (SPIFFE), token (OAuth) and policy (Rego)')
   .version(version)
   .addCommand(serveCommand())
+  .addCommand(checkCommand())
   .addCommand(testCommand())
   .addCommand(fmtCommand())
   .addCommand(buildCommand())

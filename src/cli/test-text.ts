@@ -12,10 +12,11 @@ export function testText(report: TestReport, verbose: boolean): string {
       file = test.location.file;
       lines.push(file);
     }
-    lines.push(...indent(testLines(test, verbose), 2), '');
+    const about = indent(testLines(test, verbose), 2);
+    lines.push(...about, ...(about.length > 1 ? [''] : []));
   }
-  lines.push(...coverageLines(report));
-  lines.push(summary(report));
+  if (lines.length > 0 && lines.at(-1) !== '') lines.push('');
+  lines.push(...coverageLines(report), summary(report));
   return `${lines.join('\n')}\n`;
 }
 

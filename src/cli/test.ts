@@ -7,6 +7,7 @@ import { Failure } from './failure.js';
 import { testJunit } from './test-junit.js';
 import { testReport, type TestReport } from './test-report.js';
 import { testText } from './test-text.js';
+import { compareWithWasm } from './test-wasm.js';
 import { watchFolder } from './watch.js';
 
 interface TestOptions {
@@ -17,6 +18,7 @@ interface TestOptions {
   timeout: number;
   verbose?: boolean;
   watch?: boolean;
+  wasm?: boolean;
 }
 
 /** `countersign test DIR` */
@@ -40,6 +42,7 @@ export function testCommand(): Command {
       5000,
     )
     .option('-v, --verbose', 'tell of tests that pass too')
+    .option('--wasm', 'also ask the evaluator that serves, and fail where it differs from OPA')
     .option('-w, --watch', 'run again whenever a file changes')
     .action((folder: string, options: TestOptions) =>
       options.watch ? runOnChange(folder, options) : runOnce(folder, options),
@@ -99,9 +102,14 @@ async function runTests(
     throw new Failure(found.detail, 2);
   }
   if (found.tests.length === 0) throw new Failure(noTests(folder, sources, options.run), 2);
-  const report = testReport(found, {
-    ...(options.threshold !== undefined && { threshold: options.threshold }),
-  });
+  const tests = options.wasm ? await compareWithWasm(sources, found.tests) : found.tests;
+  const report = testReport(
+    { ...found, tests },
+    {
+      compared: options.wasm === true,
+      ...(options.threshold !== undefined && { threshold: options.threshold }),
+    },
+  );
   return { text: write(report, options), ok: report.ok };
 }
 

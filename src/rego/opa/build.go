@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/bundle"
 	"github.com/open-policy-agent/opa/v1/compile"
 )
 
@@ -42,17 +43,23 @@ func build(decoder *json.Decoder) (any, error) {
 	}
 	builtins := builtinUses(compiler.Modules)
 
+	built, err := compileToWasm(loaded, request.Entrypoints, request.Revision)
+	if err != nil {
+		return buildAnswer{Errors: locate(problemsOf(err, "build_error"), request.Files)}, nil
+	}
+	return buildAnswer{Bundle: built, Builtins: builtins}, nil
+}
+
+// compileToWasm gives the bundle as a .tar.gz.
+func compileToWasm(loaded *bundle.Bundle, entrypoints []string, revision string) ([]byte, error) {
 	var out bytes.Buffer
 	err := compile.New().
 		WithTarget(compile.TargetWasm).
 		WithRegoVersion(ast.RegoV1).
 		WithBundle(loaded).
-		WithEntrypoints(request.Entrypoints...).
-		WithRevision(request.Revision).
+		WithEntrypoints(entrypoints...).
+		WithRevision(revision).
 		WithOutput(&out).
 		Build(context.Background())
-	if err != nil {
-		return buildAnswer{Errors: locate(problemsOf(err, "build_error"), request.Files)}, nil
-	}
-	return buildAnswer{Bundle: out.Bytes(), Builtins: builtins}, nil
+	return out.Bytes(), err
 }

@@ -16,6 +16,7 @@ import (
 // commands maps a name to what reads its request and gives its answer.
 var commands = map[string]func(request *json.Decoder) (answer any, err error){
 	"build": build,
+	"check": checkSources,
 	"fmt":   formatFiles,
 	"test":  test,
 }

@@ -15,6 +15,8 @@ type problem struct {
 	place
 	// LineText is the source line at Row, where there is one.
 	LineText string `json:"line_text,omitempty"`
+	// DataPath is the place within data of what a data file has wrong.
+	DataPath []string `json:"data_path,omitempty"`
 }
 
 // place is a position in a source file. Row and Col count from 1, Col in characters; 0 is unknown.
