@@ -4,8 +4,9 @@ import { isRefusal } from '../errors/refusal.js';
 import { type CompiledRego, compileRego } from '../rego/compiler.js';
 import { readRegoFolder } from '../rego/folder.js';
 import { Failure } from './failure.js';
+import { readSigningFlags, signArchive, type SigningFlags, withSigningFlags } from './sign.js';
 
-interface BuildOptions {
+interface BuildOptions extends SigningFlags {
   entrypoint: string[];
   output: string;
   revision?: string;
@@ -13,7 +14,7 @@ interface BuildOptions {
 
 /** `countersign build DIR -e ENTRYPOINT -o bundle.tar.gz` */
 export function buildCommand(): Command {
-  return new Command('build')
+  return withSigningFlags(new Command('build'))
     .description('compile a folder of Rego to a standard OPA bundle with Wasm in it')
     .argument('<folder>', 'where the .rego, data.json and data.yaml files are')
     .requiredOption(
@@ -23,7 +24,9 @@ export function buildCommand(): Command {
     .option('-o, --output <file>', 'the bundle to write', 'bundle.tar.gz')
     .option('-r, --revision <text>', "the manifest's revision")
     .action(async (folder: string, options: BuildOptions) => {
-      const { bundle } = await compileFolder(folder, options.entrypoint, options.revision);
+      const signing = await readSigningFlags(options);
+      const compiled = await compileFolder(folder, options.entrypoint, options.revision);
+      const bundle = signing ? await signArchive(compiled.bundle, signing) : compiled.bundle;
       await writeFile(options.output, bundle).catch((error: NodeJS.ErrnoException) => {
         throw new Failure(`--output: ${options.output} cannot be written (${error.code})`);
       });

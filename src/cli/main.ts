@@ -8,6 +8,7 @@ import { Failure } from './failure.js';
 import { fmtCommand } from './fmt.js';
 import { serveCommand } from './serve.js';
 import { testCommand } from './test.js';
+import { signCommand } from './sign.js';
 import { version } from './version.js';
 
 const program = new Command('countersign')
@@ -18,6 +19,7 @@ const program = new Command('countersign')
   .addCommand(testCommand())
   .addCommand(fmtCommand())
   .addCommand(buildCommand())
+  .addCommand(signCommand())
   .addCommand(configCommand())
   .addCommand(demoCommand());
 

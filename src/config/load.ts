@@ -4,7 +4,7 @@ import { explainIssues } from './explain.js';
 import { isFilePath } from './location.js';
 import { ConfigError } from './problem.js';
 import { resolveValues } from './resolve-values.js';
-import { type Config, configSchema } from './schema.js';
+import { type BundleServiceConfig, type Config, configSchema } from './schema.js';
 import type { Environment } from './variables.js';
 import { YamlFile } from './yaml-file.js';
 
@@ -71,12 +71,53 @@ function resolvePaths(config: Config, folder: string): Config {
         jwks: isFilePath(issuer.jwks) ? at(issuer.jwks) : issuer.jwks,
       })),
     },
-    policy: {
-      ...config.policy,
-      path: at(config.policy.path),
-      ...(config.policy.proto_descriptor !== undefined && {
-        proto_descriptor: at(config.policy.proto_descriptor),
-      }),
-    },
+    policy: resolvePolicyPaths(config.policy, at),
   };
+}
+
+type At = (path: string) => string;
+
+function resolvePolicyPaths(policy: Config['policy'], at: At): Config['policy'] {
+  const {
+    path,
+    proto_descriptor: descriptor,
+    persistence_directory: kept,
+    bundles,
+    services,
+    keys,
+    shadow,
+  } = policy;
+  return {
+    ...policy,
+    ...(path !== undefined && { path: at(path) }),
+    ...(descriptor !== undefined && { proto_descriptor: at(descriptor) }),
+    ...(kept !== undefined && { persistence_directory: at(kept) }),
+    ...(bundles && { bundles: mapValues(bundles, (bundle) => withPath(bundle, at)) }),
+    ...(services && { services: mapValues(services, (service) => resolveService(service, at)) }),
+    ...(keys && { keys: mapValues(keys, (key) => ({ ...key, key: at(key.key) })) }),
+    ...(shadow && { shadow: withPath(shadow, at) }),
+  };
+}
+
+function withPath<T extends { readonly path?: string | undefined }>(value: T, at: At): T {
+  return value.path === undefined ? value : { ...value, path: at(value.path) };
+}
+
+function resolveService(service: BundleServiceConfig, at: At): BundleServiceConfig {
+  const { ca, credentials } = service;
+  const { bearer, client_tls: tls } = credentials ?? {};
+  return {
+    ...service,
+    ...(ca !== undefined && { ca: at(ca) }),
+    ...(credentials && {
+      credentials: {
+        ...(bearer && { bearer: { token_path: at(bearer.token_path) } }),
+        ...(tls && { client_tls: { cert: at(tls.cert), private_key: at(tls.private_key) } }),
+      },
+    }),
+  };
+}
+
+function mapValues<T>(values: Readonly<Record<string, T>>, map: (value: T) => T): Record<string, T> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, map(value)]));
 }

@@ -59,6 +59,24 @@ function urlFault(text: string): Fault | undefined {
   return undefined;
 }
 
+/** A check for where bundles are fetched. Plain http is judged with the bundles that come that way. */
+export function bundleUrlFault(text: string): Fault | undefined {
+  const fault = urlFault(text.replace(/^http:/i, 'https:'));
+  if (fault !== undefined) return fault;
+  if (/[?#]/.test(text)) return { wrong: 'has a query or a fragment', mend: 'leave them out' };
+  return undefined;
+}
+
+/** Whether what comes from this URL can be changed on its way. */
+export function isPlainHttp(text: string): boolean {
+  try {
+    const { protocol, hostname } = new URL(text);
+    return protocol === 'http:' && !isLoopback(hostname);
+  } catch {
+    return false;
+  }
+}
+
 /** `hostname` as the WHATWG URL parser gives it: IPv4 in dotted form, IPv6 in brackets and shortened. */
 function isLoopback(hostname: string): boolean {
   return (

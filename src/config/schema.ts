@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { check, duration, matching, path } from './checks.js';
 import { isFault, parseListenAddress } from './listen-address.js';
+import { policySchema } from './policy-schema.js';
 import type { Fault } from './problem.js';
 import { tokenSchema } from './token-schema.js';
 
@@ -69,31 +70,6 @@ const identity = z
   })
   .describe('Who the workload is: SPIFFE.');
 
-const entrypoint = matching(/^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/, {
-  wrong: 'is not an entrypoint',
-  mend: 'write package and rule with slashes: mesh/authz/decision',
-});
-
-const policy = z
-  .strictObject({
-    path: path('The policy: a folder of .rego files, or a compiled bundle (.tar.gz).'),
-    entrypoint: entrypoint
-      .default('mesh/authz/decision')
-      .describe('The rule that decides, as package/rule with slashes.'),
-    entrypoints: z
-      .array(entrypoint)
-      .default([])
-      .describe("Further rules, one of which a route may choose in Envoy's own configuration."),
-    allow_request_target_rewrite: z
-      .boolean()
-      .default(false)
-      .describe("Whether a policy's headers may set :path, :authority and host."),
-    proto_descriptor: path(
-      'The gRPC services whose messages policies see in parsed_body: a descriptor set, as protoc --include_imports --descriptor_set_out writes it.',
-    ).optional(),
-  })
-  .describe('What is decided: Rego.');
-
 const pointer = matching(/^\/(input|result)(\/([^~/]|~[01])+)+$/, {
   wrong: 'is not a JSON pointer into the event',
   mend: 'start it with /input/ or /result/, as in /input/token/claims/email',
@@ -146,7 +122,7 @@ export const configSchema = z
     identity,
     token: tokenSchema,
     workers,
-    policy,
+    policy: policySchema,
     decision_log: decisionLog,
     log,
     shutdown_grace: duration('0s', '1h', '10s', 'How long calls in flight may take to finish after SIGTERM.'),
@@ -161,10 +137,14 @@ type DeepReadonly<T> = T extends readonly (infer Item)[]
 
 /**
  * A configuration that was checked, with every default filled in. Its names are those of the file, so that
- * there is one vocabulary; durations are milliseconds; `bundle`, `policy.path` and a `jwks` file are absolute
- * paths, so that a `jwks` starting with `/` is a file.
+ * there is one vocabulary; durations are milliseconds; all paths are absolute, so that a `jwks` starting
+ * with `/` is a file.
  */
 export type Config = DeepReadonly<z.output<typeof configSchema>>;
 
 /** One entry of `token.issuers`. */
 export type IssuerConfig = Config['token']['issuers'][number];
+
+/** One of `policy.bundles`, and of `policy.services`. */
+export type BundleConfig = NonNullable<Config['policy']['bundles']>[string];
+export type BundleServiceConfig = NonNullable<Config['policy']['services']>[string];

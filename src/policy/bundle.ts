@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
-import { extract } from 'tar-stream';
-import { parse as parseYaml } from 'yaml';
 import { isRefusal, refuse, type Refusal } from '../errors/refusal.js';
-import { parseExact, type ExactJson } from '../json/exact.js';
+import type { ExactJson } from '../json/exact.js';
+import { unpackBundle } from './bundle-archive.js';
+import { type Data, readData } from './bundle-data.js';
+import { readManifest, within } from './bundle-manifest.js';
+import { type BundleCode, unreadable } from './bundle-refusal.js';
+import { packageOf } from './rego-package.js';
+import { SIGNATURES, verifyBundle, type Verification } from './signature.js';
 
 /** An OPA bundle that holds Wasm, unpacked and read. */
 export interface Bundle {
@@ -15,160 +17,131 @@ export interface Bundle {
   readonly data: { readonly [name: string]: ExactJson };
 }
 
+/** A bundle, which may also hold Rego that is not compiled yet, or data alone. */
+export interface BundleContent extends Omit<Bundle, 'wasm'> {
+  readonly wasm?: Uint8Array;
+  /** `*.rego`, tests aside. Paths as in the archive, without a slash at the front. */
+  readonly rego: readonly { readonly path: string; readonly content: string }[];
+  /** SHA-256 of where it was read from, in hex: what tells whether anything changed at all. */
+  readonly digest: string;
+  /** What it owns of `data`, as paths without slashes around them; `''` is all. */
+  readonly roots: readonly string[];
+}
+
 export interface ReadBundleOptions {
   /** Bytes of all files together, unpacked. Default 256 MiB. */
   readonly maxBytes?: number;
 }
 
-type Unreadable = Refusal<'policy_unavailable'>;
+export interface OpenBundleOptions extends ReadBundleOptions {
+  /**
+   * What the signature is verified by. `none`: there is no key, so that a signed bundle is refused, as OPA does.
+   * `ignored`: for tools that decide nothing.
+   */
+  readonly verification: Verification | 'none' | 'ignored';
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+const MOST_BYTES = 256 * 1024 * 1024;
 
 /**
  * Reads a bundle as `countersign build` and `opa build -t wasm` write it: a gzipped tar with `/policy.wasm`,
- * `data.json` or `data.yaml` files, and a `/.manifest`. Never rejects.
+ * `data.json` or `data.yaml` files, and a `/.manifest`. A signature is not looked at. Never rejects.
  */
 export async function readBundle(
   bytes: Uint8Array,
   options: ReadBundleOptions = {},
-): Promise<Bundle | Unreadable> {
-  const files = await unpack(bytes, options.maxBytes ?? 256 * 1024 * 1024);
-  if (isRefusal(files)) return files;
-  const wasm = files.get('policy.wasm');
+): Promise<Bundle | Refusal<BundleCode>> {
+  const content = await openBundle(bytes, { ...options, verification: 'ignored', now: 0 });
+  if (isRefusal(content)) return content;
+  const { revision, wasm, data } = content;
   if (wasm === undefined)
-    return unreadable(
+    return refuse(
+      'bundle_without_policy',
       'the bundle holds no policy.wasm; build it with `countersign build`, or `opa build -t wasm`',
     );
+  return { revision, wasm, data };
+}
+
+/**
+ * Unpacks a bundle once, verifies what was unpacked, and reads that: nothing is read twice, so nothing can change in
+ * between. Never rejects.
+ */
+export async function openBundle(
+  bytes: Uint8Array,
+  options: OpenBundleOptions,
+): Promise<BundleContent | Refusal<BundleCode>> {
+  const files = await unpackBundle(bytes, options.maxBytes ?? MOST_BYTES);
+  if (isRefusal(files)) return files;
+  if (files.has('patch.json'))
+    return refuse('bundle_delta', 'the bundle is a delta bundle (patch.json); serve the whole as a snapshot');
+  const unverified = await checkSignature(files, options);
+  if (unverified !== undefined) return unverified;
+  files.delete(SIGNATURES);
+  const content = readFiles(files);
+  if (isRefusal(content)) return content;
+  const digest = createHash('sha256').update(bytes).digest('hex');
+  return { ...content, digest, revision: content.revision || `sha256:${digest.slice(0, 16)}` };
+}
+
+/** Its digest is told by who has the bytes. */
+type Unnamed = Omit<BundleContent, 'digest'>;
+
+async function checkSignature(
+  files: ReadonlyMap<string, Buffer>,
+  { verification, now }: OpenBundleOptions,
+): Promise<Refusal<BundleCode> | undefined> {
+  if (verification === 'ignored') return undefined;
+  if (verification !== 'none') return verifyBundle(files, verification, now);
+  if (!files.has(SIGNATURES)) return undefined;
+  return refuse(
+    'bundle_signed',
+    'the bundle is signed, and there is no key to verify it with; see policy.keys and signing of the bundle',
+  );
+}
+
+function readFiles(files: ReadonlyMap<string, Buffer>): Unnamed | Refusal<BundleCode> {
+  // Its roots and revision would be lost, and with the roots what it may not touch.
+  if (files.has('.manifest.pb')) return unreadable('.manifest.pb is not read; write .manifest, in JSON');
   const manifest = readManifest(files.get('.manifest'));
   if (isRefusal(manifest)) return manifest;
   const read = readData(files);
   if (isRefusal(read)) return read;
-  const digest = createHash('sha256').update(bytes).digest('hex');
-  return { revision: manifest.revision || `sha256:${digest.slice(0, 16)}`, wasm, data: read.data };
+  const { revision, roots, regoVersion } = manifest;
+  const wasm = files.get('policy.wasm');
+  const rego = [...files]
+    .filter(([path]) => path.endsWith('.rego') && !path.endsWith('_test.rego'))
+    .map(([path, content]) => ({ path, content: content.toString('utf8') }));
+  if (wasm === undefined && rego.length > 0 && regoVersion !== 1)
+    return unreadable('.manifest: rego_version is not 1; only Rego v1 is compiled here');
+  const content = { revision, roots, data: read.data, rego, ...(wasm && { wasm }) };
+  return outside(content) ?? content;
 }
 
-function unreadable(detail: string): Unreadable {
-  return refuse('policy_unavailable', detail);
-}
-
-async function unpack(bytes: Uint8Array, maxBytes: number): Promise<Map<string, Buffer> | Unreadable> {
-  const files = new Map<string, Buffer>();
-  const archive = extract();
-  const source = Readable.from([bytes]);
-  const gunzip = createGunzip();
-  // An error anywhere ends the loop below, which reads from the last of the three.
-  source.on('error', (error) => gunzip.destroy(error)).pipe(gunzip);
-  gunzip.on('error', (error) => archive.destroy(error)).pipe(archive);
-  let total = 0;
-  try {
-    for await (const entry of archive) {
-      const name = entry.header.name.replace(/^(\.?\/)+/, '');
-      if (entry.header.type !== 'file') {
-        entry.resume();
-        continue;
-      }
-      if (name.split('/').includes('..')) return unreadable('a file of the bundle has .. in its name');
-      if (files.has(name)) return unreadable(`the bundle holds ${name} twice`);
-      const chunks: Buffer[] = [];
-      for await (const chunk of entry as AsyncIterable<Buffer>) {
-        total += chunk.length;
-        if (total > maxBytes) return unreadable(`the bundle unpacks to more than ${maxBytes} bytes`);
-        chunks.push(chunk);
-      }
-      files.set(name, Buffer.concat(chunks));
-    }
-  } catch (error) {
-    return unreadable(`the bundle is not a gzipped tar archive (${(error as Error).message})`);
-  } finally {
-    gunzip.destroy();
-    archive.destroy();
-  }
-  return files;
-}
-
-function readManifest(file: Buffer | undefined): { revision: string } | Unreadable {
-  if (file === undefined) return { revision: '' };
-  const manifest = attempt(() => parseExact(file.toString('utf8')));
-  if (!isObject(manifest)) return unreadable('.manifest is not a JSON object');
-  const { revision = '' } = manifest;
-  return typeof revision === 'string' ? { revision } : unreadable('.manifest: revision is not a string');
-}
-
-/** Objects and arrays within each other in a data file, and folders within each other. */
-const DEEPEST = 256;
-
-/** Integers stay exact, as in JSON. */
-function readYaml(text: string): ExactJson {
-  return yamlValue(parseYaml(text, { intAsBigInt: true, logLevel: 'error' }), 0);
-}
-
-/** @throws RangeError for what JSON does not have: a cycle of anchors, a number that is none */
-function yamlValue(value: unknown, depth: number): ExactJson {
-  if (depth > DEEPEST) throw new RangeError('nested too deeply');
-  if (typeof value === 'bigint') {
-    const number = Number(value);
-    return Number.isSafeInteger(number) ? number : value;
-  }
-  if (typeof value === 'number' && !Number.isFinite(value)) throw new RangeError('not a number of JSON');
-  if (Array.isArray(value)) return value.map((item) => yamlValue(item, depth + 1));
-  if (typeof value !== 'object' || value === null) return value as ExactJson;
-  return Object.fromEntries(
-    Object.entries(value).map(([name, member]) => [name, yamlValue(member, depth + 1)]),
-  );
-}
-
-/** A data file's folder is the place of its content under `data`, as OPA has it. */
-function readData(files: ReadonlyMap<string, Buffer>): Pick<Bundle, 'data'> | Unreadable {
-  const data: { [name: string]: ExactJson } = {};
-  for (const [name, content] of files) {
-    const folders = name.split('/');
-    const file = folders.pop()!;
-    const text = content.toString('utf8');
-    let value: ExactJson | undefined;
-    if (file === 'data.json') value = attempt(() => parseExact(text, { maxDepth: DEEPEST }));
-    else if (file === 'data.yaml' || file === 'data.yml') value = attempt(() => readYaml(text));
-    else continue;
-    if (folders.length > DEEPEST) return unreadable(`${file} stands in more than ${DEEPEST} folders`);
-    if (!isObject(value)) return unreadable(`${name} is not an object`);
-    const conflict = merge(data, folders, value);
-    if (conflict !== undefined) return unreadable(`${name}: data.${conflict} stands in another file as well`);
-  }
-  return { data };
-}
-
-/** Puts `value` at `path`; where a value is there already, returns its name. */
-function merge(
-  data: { [name: string]: ExactJson },
-  path: readonly string[],
-  value: ExactJson,
-): string | undefined {
-  const nested = path.reduceRight<ExactJson>((inner, name) => ({ [name]: inner }), value);
-  return mergeObjects(data, nested as { [name: string]: ExactJson }, []);
-}
-
-function mergeObjects(
-  into: { [name: string]: ExactJson },
-  from: { [name: string]: ExactJson },
-  path: readonly string[],
-): string | undefined {
-  for (const [name, value] of Object.entries(from)) {
-    const present = Object.hasOwn(into, name) ? into[name] : undefined;
-    if (present === undefined) {
-      Object.defineProperty(into, name, { value, enumerable: true, writable: true, configurable: true });
-    } else if (isObject(present) && isObject(value)) {
-      const conflict = mergeObjects(present, value, [...path, name]);
-      if (conflict !== undefined) return conflict;
-    } else return [...path, name].join('.');
+/** What a bundle may not touch belongs to another one, whoever signed it. */
+function outside({ roots, data, rego }: Unnamed): Refusal<BundleCode> | undefined {
+  if (roots.includes('')) return undefined;
+  const place = firstOutside(roots, data, '');
+  if (place !== undefined) return refuse('bundle_roots', `data at ${place} is outside of the bundle's roots`);
+  for (const { path, content } of rego) {
+    const name = packageOf(content)?.join('/');
+    if (name === undefined || !within(roots, name))
+      return refuse('bundle_roots', `${path}: its package is outside of the bundle's roots`);
   }
   return undefined;
 }
 
-function isObject(value: ExactJson | undefined): value is { [name: string]: ExactJson } {
-  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
-}
-
-function attempt<T>(work: () => T): T | undefined {
-  try {
-    return work();
-  } catch {
-    return undefined;
+/** The path of a value that no root covers; objects on the way to a root are looked into. */
+function firstOutside(roots: readonly string[], data: Data, path: string): string | undefined {
+  for (const [name, value] of Object.entries(data)) {
+    const place = path === '' ? name : `${path}/${name}`;
+    if (within(roots, place)) continue;
+    const leads = roots.some((root) => root.startsWith(`${place}/`));
+    const object = typeof value === 'object' && value !== null && !Array.isArray(value);
+    if (!leads || !object) return place;
+    const found = firstOutside(roots, value as Data, place);
+    if (found !== undefined) return found;
   }
+  return undefined;
 }

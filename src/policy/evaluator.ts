@@ -41,7 +41,7 @@ export async function loadPolicy(
   let first: PolicyInstance;
   let image: DataImage;
   try {
-    module = await compilePolicy(bundle.wasm);
+    module = await compiled(bundle.wasm);
     first = new PolicyInstance(module, size, builtins);
     image = first.parse(data);
   } catch (error) {
@@ -84,6 +84,18 @@ export async function loadPolicy(
       }
     },
   };
+}
+
+/** Machine code by the bytes it was made of: whoever changes the data alone passes the same bytes again. */
+const MODULES = new WeakMap<Uint8Array, Promise<PolicyModule>>();
+
+function compiled(wasm: Uint8Array): Promise<PolicyModule> {
+  let module = MODULES.get(wasm);
+  if (module === undefined) {
+    module = compilePolicy(wasm);
+    MODULES.set(wasm, module);
+  }
+  return module;
 }
 
 /**

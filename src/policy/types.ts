@@ -26,9 +26,16 @@ export interface PolicyResult {
 
 export type HeaderPair = readonly [name: string, value: string];
 
+/** As OPA's decision log has them. */
+export interface BundleRevisions {
+  readonly [name: string]: { readonly revision: string };
+}
+
 /** One compiled policy with its data, whole: never half of one revision and half of another. */
 export interface Policy {
   readonly revision: string;
+  /** The revisions of the bundles that it was made of, by their names; `policy` where it is one without a name. */
+  readonly bundles?: BundleRevisions;
   readonly entrypoints: readonly string[];
   /**
    * Evaluates one entrypoint. Never throws; an evaluation that fails leaves the next one clean.

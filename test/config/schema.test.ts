@@ -241,7 +241,7 @@ const BAD: readonly [title: string, text: string, problem: string][] = [
   [
     'a policy without a path',
     instead('{ path: ./policies }', '{}'),
-    '4:1 policy.path: is missing; add the key; it has no default',
+    '4:9 policy: names no policy that decides; add path, or an entry of bundles',
   ],
   [
     'an entrypoint with dots',
