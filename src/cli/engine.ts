@@ -6,6 +6,7 @@ import type { Config } from '../config/schema.js';
 import { createPipeline } from '../decision/pipeline.js';
 import { createBundleFiles } from '../identity/bundle-files.js';
 import { createIdentityVerifier } from '../identity/verifier.js';
+import { runInBackground } from '../rego/opa-command.js';
 import { createAuthorization } from '../server/authorization.js';
 import { startGrpcServer } from '../server/grpc-server.js';
 import { createDecisionLog } from '../telemetry/decision-log.js';
@@ -14,7 +15,9 @@ import { createMetrics } from '../telemetry/metrics.js';
 import { createKeySource } from '../token/key-source.js';
 import { createTokenVerifier } from '../token/verifier.js';
 import { Failure } from './failure.js';
-import { loadConfiguredPolicy } from './policy-source.js';
+import { policyEvents } from './policy-events.js';
+import { createPolicies } from './policy-source.js';
+import { inForce, policyChecks } from './policy-standing.js';
 import { loadDescriptors } from './proto-descriptor.js';
 import { version } from './version.js';
 
@@ -30,12 +33,17 @@ export interface Engine {
   readonly grpc: string;
   /** `host:port`; absent when `listen.admin` is off. */
   readonly admin?: string;
+  /** Looks for the policy now, changed or not. Never rejects. */
+  reloadPolicy(): Promise<void>;
   /** Says NOT_SERVING, lets calls finish within `shutdown_grace`, flushes the logs. */
   stop(): Promise<void>;
 }
 
 /** Milliseconds between two looks at the trust bundles' files. */
 const BUNDLE_POLL = 5_000;
+
+/** Milliseconds between two looks for the first policy of a service. */
+const FIRST_POLICY = 100;
 
 /** Milliseconds that the first fetch of keys may hold up readiness. */
 const FIRST_KEYS = 5_000;
@@ -79,13 +87,18 @@ export async function startEngine(config: Config, { log, decisions }: EngineOpti
   const firstKeys = Promise.all(issuers.map(({ keys }) => keys.start()));
 
   const descriptors = await loadDescriptors(config.policy.proto_descriptor);
-  const policy = await loadConfiguredPolicy(config.policy);
-  const loadedAt = now();
   const metrics = createMetrics(version, {
     jwks: () => issuers.map(({ keys }) => keys.status()),
     trustBundles: () => bundles.status(),
-    policy: () => ({ revision: policy.revision, loadedAt }),
+    policy: () => inForce(policies),
+    bundles: () => policies.status(),
   });
+  runInBackground();
+  const policies = await createPolicies(config.policy, {
+    now,
+    ...policyEvents('policy', log, metrics.policy),
+  });
+  await policies.start();
   const decisionLog = config.decision_log.enabled
     ? createDecisionLog({
         labels: { app: 'countersign', version },
@@ -100,7 +113,7 @@ export async function startEngine(config: Config, { log, decisions }: EngineOpti
     identity: createIdentityVerifier({ source: config.identity.source, bundles }),
     token: createTokenVerifier({ issuers, maxBytes: config.token.max_bytes, now }),
     tokenMode: config.token.mode,
-    policy: () => policy,
+    policy: () => policies.current(),
     entrypoint: config.policy.entrypoint,
     now,
   });
@@ -116,10 +129,10 @@ export async function startEngine(config: Config, { log, decisions }: EngineOpti
 
   let phase: 'starting up' | 'serving' | 'shutting down' = 'starting up';
   const readiness = (): Readiness => ({
-    ready: phase === 'serving',
+    ready: phase === 'serving' && policies.current() !== undefined,
     checks: {
       serving: phase === 'serving' ? { ok: true } : { ok: false, detail: phase },
-      policy: { ok: true, detail: `revision ${policy.revision}` },
+      ...policyChecks(policies),
       ...Object.fromEntries(
         bundles.status().map(({ trustDomain, error }) => [`trust bundle of ${trustDomain}`, standing(error)]),
       ),
@@ -153,15 +166,32 @@ export async function startEngine(config: Config, { log, decisions }: EngineOpti
   await Promise.race([firstKeys, elapsed(FIRST_KEYS)]);
   tellChanges();
   phase = 'serving';
-  server.setServing(true);
-  log.info({ grpc: server.address, admin: admin?.address, revision: policy.revision, version }, 'serving');
+  const addresses = { grpc: server.address, admin: admin?.address };
+  const announce = () => {
+    const revision = policies.current()?.revision;
+    if (revision === undefined || phase !== 'serving') return;
+    clearInterval(waiting);
+    server.setServing(true);
+    log.info({ ...addresses, revision, version }, 'serving');
+  };
+  const waiting = setInterval(announce, FIRST_POLICY);
+  waiting.unref();
+  announce();
+  if (policies.current() === undefined)
+    log.warn(
+      addresses,
+      'there is no policy yet, and so everything is denied; waiting for the bundle service',
+    );
 
   return {
     grpc: server.address,
     ...(admin && { admin: admin.address }),
+    reloadPolicy: () => policies.reload(),
     async stop() {
       phase = 'shutting down';
       clearInterval(poll);
+      clearInterval(waiting);
+      policies.stop();
       const finished = await server.drain(config.shutdown_grace);
       if (!finished) log.warn('calls were cut off at the end of shutdown_grace');
       for (const { keys } of issuers) keys.stop();

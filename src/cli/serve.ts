@@ -27,8 +27,11 @@ function stopOnSignal(starting: Promise<Engine>, log: Log): void {
     // One that fails to start ends the process by itself.
     void starting.then((engine) => engine.stop()).then(() => process.exit(0));
   };
-  // It would end the process; whoever sends it wants the configuration to be read again.
-  process.on('SIGHUP', () => log.warn('SIGHUP: the configuration is read at start; start a new process'));
+  // Left alone, it would end the process.
+  process.on('SIGHUP', () => {
+    log.info('SIGHUP: the policy is loaded again; for another configuration, start a new process');
+    void starting.then((engine) => engine.reloadPolicy());
+  });
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
 }

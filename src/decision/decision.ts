@@ -1,5 +1,5 @@
 import type { WorkloadIdentity } from '../identity/types.js';
-import type { HeaderPair, PolicyResult } from '../policy/types.js';
+import type { BundleRevisions, HeaderPair, PolicyResult } from '../policy/types.js';
 import type { VerifiedToken } from '../token/types.js';
 import type { GrpcStatus, ReasonCode } from './reasons.js';
 
@@ -23,6 +23,8 @@ export interface Decision {
 
 export interface PolicyEvidence {
   readonly revision: string;
+  /** Absent where the policy was made of one bundle without a name. */
+  readonly bundles?: BundleRevisions;
   readonly entrypoint: string;
   /** The whole input, unmasked: whoever writes it anywhere masks it first. */
   readonly input: { readonly [name: string]: unknown };

@@ -121,13 +121,15 @@ function judge(progress: Progress, facts: RequestFacts, policy: Policy, route: R
   const started = process.hrtime.bigint();
   const result = policy.evaluate(route.entrypoint, input, progress.at);
   progress.timings.policy = since(started);
-  const { revision } = policy;
+  const { revision, bundles } = policy;
   const { entrypoint } = route;
   if (isRefusal(result)) {
-    progress.policy = { revision, entrypoint, input };
+    progress.policy = { revision, ...(bundles && { bundles }), entrypoint, input };
     return stop(progress, result);
   }
-  progress.policy = { revision, entrypoint, input, result };
+  progress.policy = bundles
+    ? { revision, bundles, entrypoint, input, result }
+    : { revision, entrypoint, input, result };
 
   if (!result.allowed) {
     const reason =

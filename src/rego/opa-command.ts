@@ -12,6 +12,16 @@ export class OpaFailure extends Error {
   override readonly name = 'OpaFailure';
 }
 
+/** Milliseconds. The largest of policies take a few seconds; what takes longer never ends. */
+const TIMEOUT = 300_000;
+
+let background = false;
+
+/** From now on commands give way to everything else on the machine: for a process that has decisions to make. */
+export function runInBackground(): void {
+  background = true;
+}
+
 /**
  * Runs one command of the Go program in src/rego/opa. It gets a process of its own, half a second long: the
  * event loop stays free for decisions, the 180 MB that the compiler takes are given back, and one that fails
@@ -24,12 +34,18 @@ export class OpaFailure extends Error {
  */
 export async function runOpaCommand(command: string, request: unknown): Promise<unknown> {
   // node:wasi is experimental and says so at every start.
-  const running = run(process.execPath, ['--no-warnings', RUNNER, command], {
-    // A debugger or a loader meant for this process has no business in that one.
-    env: { ...process.env, NODE_OPTIONS: '' },
-    maxBuffer: Infinity,
-    windowsHide: true,
-  });
+  const running = run(
+    process.execPath,
+    ['--no-warnings', RUNNER, command, background ? 'background' : 'now'],
+    {
+      // A debugger or a loader meant for this process has no business in that one.
+      env: { ...process.env, NODE_OPTIONS: '' },
+      maxBuffer: Infinity,
+      timeout: TIMEOUT,
+      killSignal: 'SIGKILL',
+      windowsHide: true,
+    },
+  );
   // A process that ended early does not read on; what it ended with tells why.
   running.child.stdin?.on('error', () => {});
   running.child.stdin?.end(JSON.stringify(request));

@@ -95,7 +95,10 @@ export function decisionEvent(
     labels,
     decision_id: decision.id,
     ...trace(headers.traceparent),
-    ...(policy && { bundles: { policy: { revision: policy.revision } }, path: policy.entrypoint }),
+    ...(policy && {
+      bundles: policy.bundles ?? { policy: { revision: policy.revision } },
+      path: policy.entrypoint,
+    }),
     input: policy?.input ?? envoyInput,
     ...(policy?.result && { result: resultOf(policy.result) }),
     outcome: decision.outcome,

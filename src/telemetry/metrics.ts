@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ReasonCode } from '../decision/reasons.js';
 import type { Observation } from './observation.js';
+import { createPolicyMetrics, type PolicyMetrics } from './policy-metrics.js';
 
 /** Where gauges of freshness are read from when somebody scrapes. Times are milliseconds since the epoch. */
 export interface FreshnessSources {
@@ -12,12 +13,20 @@ export interface FreshnessSources {
   }[];
   readonly trustBundles: () => readonly { readonly trustDomain: string; readonly lastSuccess?: number }[];
   readonly policy: () => { readonly revision: string; readonly loadedAt: number } | undefined;
+  /** What the policy is made of; one part called `policy` where it is a folder or a file. */
+  readonly bundles?: () => readonly {
+    readonly name: string;
+    readonly revision?: string;
+    readonly lastSuccess?: number;
+    readonly error?: unknown;
+  }[];
 }
 
 /** What the server counts. Labels are bounded: no subject, no path, no SPIFFE ID. */
 export interface Metrics {
   observe(observation: Observation): void;
   decisionLogDropped(cause: DropCause): void;
+  readonly policy: PolicyMetrics;
   /** Prometheus' text exposition format. */
   text(): Promise<string>;
   readonly contentType: string;
@@ -80,6 +89,7 @@ export function createMetrics(version: string, sources: FreshnessSources): Metri
       }
       stages.observe({ stage: 'response' }, durations.response / 1e9);
     },
+    policy: createPolicyMetrics(registers),
     decisionLogDropped: (cause) => dropped.inc({ cause }),
     text: () => registry.metrics(),
     contentType: registry.contentType,
@@ -137,10 +147,42 @@ function registerFreshness(registers: Registry[], sources: FreshnessSources): vo
     // Without labels, a reset leaves a zero, and a zero is a day in 1970.
     else made.remove();
   });
+  registerBundles(gauge, sources);
   gauge('countersign_policy_info', 'Always 1; the label is the revision in force.', ['revision'], (made) => {
     const policy = sources.policy();
     if (policy) made.set({ revision: policy.revision }, 1);
   });
+}
+
+type MakeGauge = (name: string, help: string, labels: string[], collect: (gauge: Gauge) => void) => Gauge;
+
+function registerBundles(gauge: MakeGauge, { bundles = () => [] }: FreshnessSources): void {
+  gauge(
+    'countersign_bundle_info',
+    'Always 1; the label is the revision in force.',
+    ['bundle', 'revision'],
+    (made) => {
+      for (const { name, revision } of bundles())
+        if (revision !== undefined) made.set({ bundle: name, revision }, 1);
+    },
+  );
+  gauge(
+    'countersign_bundle_last_success_timestamp_seconds',
+    'When the bundle was last seen and good, changed or not.',
+    ['bundle'],
+    (made) => {
+      for (const { name, lastSuccess } of bundles())
+        if (lastSuccess !== undefined) made.set({ bundle: name }, seconds(lastSuccess)!);
+    },
+  );
+  gauge(
+    'countersign_policy_reload_failing',
+    '1 while what was seen last is refused, and an older one serves.',
+    ['bundle'],
+    (made) => {
+      for (const { name, error } of bundles()) made.set({ bundle: name }, error === undefined ? 0 : 1);
+    },
+  );
 }
 
 function seconds(milliseconds: number | undefined): number | undefined {

@@ -23,7 +23,11 @@ describe('docs/metrics.md', () => {
       jwks: () => [{ issuer: 'i', keys: 1, stale: false, lastSuccess: 1 }],
       trustBundles: () => [{ trustDomain: 'd', lastSuccess: 1 }],
       policy: () => ({ revision: 'r', loadedAt: 1 }),
+      bundles: () => [{ name: 'b', revision: 'r', lastSuccess: 1 }],
     });
+    metrics.policy.loaded(1);
+    metrics.policy.refused('b', 'bundle_unsigned');
+    for (const result of ['updated', 'unchanged', 'failed'] as const) metrics.policy.requested('b', result);
     metrics.observe(await observe());
     const text = await metrics.text();
     const rows = [...page.matchAll(/^\| `(countersign_\w+)` \| \w+ \| (.*?) \|/gm)];
@@ -35,7 +39,7 @@ describe('docs/metrics.md', () => {
       const named = [...column!.replace(/\(.*?\)/g, '').matchAll(/`(\w+)`/g)].map(([, label]) => label);
       expect([name, ...named]).toEqual([name, ...real]);
       for (const [, label, value] of labels)
-        if (label === 'stage' || label === 'cause' || label === 'outcome')
+        if (label === 'stage' || label === 'cause' || label === 'outcome' || label === 'result')
           expect(column).toContain(`\`${value}\``);
     }
   });

@@ -15,11 +15,13 @@ function setUp() {
     jwks: [{ issuer: 'https://idp.example.org', keys: 2, stale: false, lastSuccess: NOW }] as object[],
     trustBundles: [{ trustDomain: 'example.org', lastSuccess: NOW }] as object[],
     policy: { revision: 'r1', loadedAt: NOW } as { revision: string; loadedAt: number } | undefined,
+    bundles: [{ name: 'authz', revision: 'r1', lastSuccess: NOW }],
   };
   const metrics = createMetrics('1.2.3', {
     jwks: () => state.jwks as never,
     trustBundles: () => state.trustBundles as never,
     policy: () => state.policy as never,
+    bundles: () => state.bundles,
   });
   return { metrics, state };
 }
@@ -28,6 +30,8 @@ describe('metrics', () => {
   test('are these, of these types and with these labels, and no others of ours', async () => {
     const { metrics } = setUp();
     metrics.observe(await observe());
+    metrics.policy.refused('authz', 'bundle_unsigned');
+    metrics.policy.requested('authz', 'failed');
     const text = await metrics.text();
     const found = [...text.matchAll(/^# TYPE (countersign_\w+) (\w+)$/gm)].map(([, name, type]) => {
       const sample = new RegExp(`^${name}(?:_bucket)?(?:\\{(.*?)\\})? `, 'm').exec(text)![1] ?? '';
@@ -36,6 +40,10 @@ describe('metrics', () => {
     });
     expect(found.sort()).toEqual([
       'countersign_build_info gauge version node',
+      'countersign_bundle_info gauge bundle revision',
+      'countersign_bundle_last_success_timestamp_seconds gauge bundle',
+      'countersign_bundle_refused_total counter bundle code',
+      'countersign_bundle_requests_total counter bundle result',
       'countersign_decision_duration_seconds histogram',
       'countersign_decision_log_dropped_total counter cause',
       'countersign_decisions_total counter outcome reason',
@@ -44,6 +52,10 @@ describe('metrics', () => {
       'countersign_jwks_stale gauge issuer',
       'countersign_policy_info gauge revision',
       'countersign_policy_loaded_timestamp_seconds gauge',
+      'countersign_policy_reload_duration_seconds histogram',
+      'countersign_policy_reload_failing gauge bundle',
+      'countersign_policy_reload_total counter result',
+      'countersign_shadow_decisions_total counter result',
       'countersign_stage_duration_seconds histogram stage',
       'countersign_trust_bundle_last_success_timestamp_seconds gauge trust_domain',
     ]);
@@ -87,7 +99,7 @@ describe('metrics', () => {
     const { metrics, state } = setUp();
     state.policy = undefined;
     const found = await samples(metrics);
-    expect([...found.keys()].filter((name) => name.includes('_policy_'))).toEqual([]);
+    expect([...found.keys()].filter((name) => /_policy_(info|loaded)/.test(name))).toEqual([]);
   });
 
   test('count decisions by outcome and reason, and time them and their stages', async () => {
