@@ -106,13 +106,24 @@ export interface OkResponse {
   readonly headers: readonly HeaderOption[];
   readonly headersToRemove: readonly string[];
   readonly responseHeadersToAdd: readonly HeaderOption[];
-  readonly queryParametersToSet: readonly { readonly key: string; readonly value: string }[];
+  readonly queryParametersToSet: readonly QueryParameter[];
   readonly queryParametersToRemove: readonly string[];
+}
+
+/** envoy.config.core.v3.QueryParameter */
+export interface QueryParameter {
+  readonly key: string;
+  readonly value: string;
+}
+
+/** A CheckResponse on its way out: its metadata is JSON still, which src/envoy/encode-response.ts writes as a Struct. */
+export interface OutgoingCheckResponse extends Omit<CheckResponse, 'dynamicMetadata'> {
+  readonly dynamicMetadata?: { readonly [name: string]: unknown };
 }
 
 /** envoy.config.core.v3.HeaderValueOption, without `raw_value`: Envoy ignores it in answers. */
 export interface HeaderOption {
-  readonly header: { readonly key: string; readonly value: string };
+  readonly header: QueryParameter;
   readonly append?: { readonly value: boolean };
   readonly appendAction?: number;
 }

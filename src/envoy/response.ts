@@ -1,15 +1,14 @@
 import type { Allow, Decision, Deny } from '../decision/decision.js';
-import type { CheckResponse, DeniedResponse, HeaderOption, OkResponse } from './messages.js';
+import type { DeniedResponse, HeaderOption, OkResponse, OutgoingCheckResponse } from './messages.js';
 import { percentEncode } from './percent.js';
-import { toStruct } from './struct.js';
 import { wellFormed } from './text.js';
 
 /**
  * One decision as envoy.service.auth.v3.CheckResponse, with an explicit status always: Envoy takes an answer
  * without one for an allow.
  */
-export function toCheckResponse({ answer, reason }: Decision): CheckResponse {
-  const dynamicMetadata = toStruct(answer.dynamicMetadata);
+export function toCheckResponse({ answer, reason }: Decision): OutgoingCheckResponse {
+  const { dynamicMetadata } = answer;
   if (answer.allowed)
     return { status: { code: OK, message: reason }, okResponse: okResponse(answer), dynamicMetadata };
   return {

@@ -1,14 +1,16 @@
-import type { ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import type { Decision } from '../decision/decision.js';
 import type { RequestFacts } from '../decision/facts.js';
 import type { Pipeline } from '../decision/pipeline.js';
 import { GRPC, type ReasonCode } from '../decision/reasons.js';
 import { toFacts, traceOf } from '../envoy/facts.js';
 import type { GrpcDescriptors } from '../envoy/grpc-body.js';
-import type { CheckRequest, CheckResponse } from '../envoy/messages.js';
+import { encodeCheckResponse } from '../envoy/encode-response.js';
+import type { CheckRequest } from '../envoy/messages.js';
 import { toCheckResponse } from '../envoy/response.js';
-import { isRefusal, type Refusal } from '../errors/refusal.js';
+import { isRefusal, refuse, type Refusal } from '../errors/refusal.js';
 import type { Observation } from '../telemetry/observation.js';
+import type { UnaryCall, UnaryMethod } from './call.js';
+import { decodeCheckRequest } from './proto.js';
 
 export interface AuthorizationOptions {
   readonly pipeline: Pipeline;
@@ -20,48 +22,54 @@ export interface AuthorizationOptions {
   readonly onDefect: (error: unknown) => void;
 }
 
-type CheckCall = Pick<ServerUnaryCall<CheckRequest, CheckResponse>, 'request' | 'cancelled' | 'getDeadline'>;
-
 /**
  * `envoy.service.auth.v3.Authorization/Check`. Every call is answered with an explicit status; an exception
  * anywhere is a denial, since Envoy reads an empty CheckResponse as allow.
  */
-export function createAuthorization(options: AuthorizationOptions) {
-  return function check(call: CheckCall, callback: sendUnaryData<CheckResponse>): void {
+export function createAuthorization(options: AuthorizationOptions): UnaryMethod {
+  return function check(call) {
     const started = process.hrtime.bigint();
     try {
-      const facts = toFacts(call.request, options.descriptors);
+      const request = decode(call.message);
+      const facts = isRefusal(request) ? request : toFacts(request);
       const factsDone = process.hrtime.bigint();
-      const decision = options.pipeline.decide(facts, { deadline: milliseconds(call.getDeadline()) });
+      const decision = options.pipeline.decide(facts, { deadline: call.deadline });
       const answer = (settled: Decision) => {
-        respond(options, call, callback, settled, facts, started, factsDone);
+        respond(options, call, settled, isRefusal(request) ? undefined : request, facts, started, factsDone);
       };
-      if (decision instanceof Promise)
-        decision.then(answer).catch((error) => defect(options, callback, error));
+      if (decision instanceof Promise) decision.then(answer).catch((error) => defect(options, call, error));
       else answer(decision);
     } catch (error) {
-      defect(options, callback, error);
+      defect(options, call, error);
     }
   };
 }
 
+function decode(message: Buffer): CheckRequest | Refusal<'request_malformed'> {
+  try {
+    return decodeCheckRequest(message);
+  } catch {
+    return refuse('request_malformed', 'not a CheckRequest');
+  }
+}
+
 function respond(
   options: AuthorizationOptions,
-  call: CheckCall,
-  callback: sendUnaryData<CheckResponse>,
+  call: UnaryCall,
   decision: Decision,
+  request: CheckRequest | undefined,
   facts: RequestFacts | Refusal<ReasonCode>,
   started: bigint,
   factsDone: bigint,
 ): void {
   const decided = process.hrtime.bigint();
   // It may be that nobody waits any more: the call was cancelled while keys were fetched. It is told all the same.
-  if (!call.cancelled) callback(null, toCheckResponse(decision));
+  if (!call.cancelled) call.answer(encodeCheckResponse(toCheckResponse(decision)));
   const ended = process.hrtime.bigint();
   try {
     options.observe({
       decision,
-      ...(isRefusal(facts) ? { trace: traceOf(call.request) } : { facts }),
+      ...(isRefusal(facts) ? request && { trace: traceOf(request) } : { facts }),
       durations: {
         facts: Number(factsDone - started),
         response: Number(ended - decided),
@@ -73,19 +81,17 @@ function respond(
   }
 }
 
-function defect(options: AuthorizationOptions, callback: sendUnaryData<CheckResponse>, error: unknown): void {
-  callback(null, {
-    status: { code: GRPC.INTERNAL, message: 'internal_error' },
-    deniedResponse: {
-      status: { code: 403 },
-      headers: [],
-      body: '{"error":"access_denied","reason":"internal_error"}',
-    },
-  });
+function defect(options: AuthorizationOptions, call: UnaryCall, error: unknown): void {
+  call.answer(DEFECT);
   options.onDefect(error);
 }
 
-/** grpc-js gives a Date, a number, or Infinity where the caller set no `grpc-timeout`. */
-function milliseconds(deadline: Date | number): number {
-  return deadline instanceof Date ? deadline.getTime() : deadline;
-}
+/** Made ahead, so that nothing about it can fail when it is needed. */
+const DEFECT = encodeCheckResponse({
+  status: { code: GRPC.INTERNAL, message: 'internal_error' },
+  deniedResponse: {
+    status: { code: 403 },
+    headers: [],
+    body: '{"error":"access_denied","reason":"internal_error"}',
+  },
+});

@@ -1,15 +1,25 @@
 import { chmod, stat, unlink } from 'node:fs/promises';
-import { connect } from 'node:net';
-import { Server, ServerCredentials, type UntypedHandleCall } from '@grpc/grpc-js';
-import { HealthImplementation } from 'grpc-health-check';
-import { authorizationService } from './proto.js';
+import { createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import { connect, type AddressInfo } from 'node:net';
+import { ignore, respondWithFault, StreamCall, type CallHeaders, type UnaryMethod } from './call.js';
+import { Health } from './health.js';
+import { STATUS } from './status.js';
 
 const SERVICE = 'envoy.service.auth.v3.Authorization';
+
+/** Room for a buffered body: Envoy's own default buffer limit is 1 MiB. */
+const MAX_REQUEST_BYTES = 8 * 1024 * 1024;
+
+/** Requests that one connection may have under way. Envoy opens another connection for more. */
+const MAX_STREAMS = 4096;
+
+/** Bytes that a connection may have on their way to us: a body must not wait for leave after each 64 KiB. */
+const WINDOW = 4 * 1024 * 1024;
 
 export interface GrpcServerOptions {
   /** `host:port` (port 0 picks one) or `unix:///absolute/path`. */
   readonly address: string;
-  readonly check: UntypedHandleCall;
+  readonly check: UnaryMethod;
 }
 
 export interface GrpcServer {
@@ -27,60 +37,100 @@ export interface GrpcServer {
 }
 
 /**
- * Starts the gRPC side.
+ * Starts the gRPC side: unary calls straight over node:http2 (docs/decisions/0009-unary-calls-over-http2.md).
  *
  * @throws Error that names `listen.grpc`, when the address cannot be bound
  */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
-  // channelz stays on: grpc-js 1.14 knows the sessions that forceShutdown has to end from it alone.
-  const server = new Server({ 'grpc.max_receive_message_length': MAX_REQUEST_BYTES });
-  server.addService(authorizationService, { Check: options.check });
-  const health = new HealthImplementation({ '': 'NOT_SERVING', [SERVICE]: 'NOT_SERVING' });
-  health.addToServer(server);
-  const setServing = (serving: boolean) => {
-    for (const name of ['', SERVICE]) health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
-  };
+  const health = new Health(SERVICE);
+  const server = createServer({
+    settings: { maxConcurrentStreams: MAX_STREAMS, initialWindowSize: 1024 * 1024, enablePush: false },
+  });
+  const sessions = new Set<ServerHttp2Session>();
+  server.on('session', (session) => {
+    session.setLocalWindowSize(WINDOW);
+    session.on('error', ignore);
+    session.on('close', () => sessions.delete(session));
+    sessions.add(session);
+  });
+  server.on('stream', (stream, headers) => route(stream, headers, options.check, health));
 
   const socket = socketPath(options.address);
   if (socket !== undefined) await removeStaleSocket(socket);
-  const port = await bind(server, options.address);
+  const port = await listen(server, options.address, socket);
   // Whoever may connect may ask for decisions: the owner and the group, as a sidecar's volume is shared.
   if (socket !== undefined) await chmod(socket, 0o660);
 
   return {
     address: socket === undefined ? options.address.replace(/:\d+$/, `:${port}`) : options.address,
-    setServing,
+    setServing: (serving) => health.set(serving),
     async drain(grace) {
-      setServing(false);
+      health.set(false);
+      health.close();
       // libuv takes the socket's file away when it stops listening; whatever is there later is somebody else's.
-      return shutdown(server, grace);
+      return close(server, sessions, grace);
     },
   };
 }
 
-/** Room for a buffered body: Envoy's own default buffer limit is 1 MiB. */
-const MAX_REQUEST_BYTES = 8 * 1024 * 1024;
+function route(stream: ServerHttp2Stream, headers: CallHeaders, check: UnaryMethod, health: Health): void {
+  const type = headers['content-type'];
+  if (headers[':method'] !== 'POST' || typeof type !== 'string' || !type.startsWith('application/grpc')) {
+    stream.on('error', ignore);
+    stream.respond({ ':status': 415 }, { endStream: true });
+    return;
+  }
+  const limits = { maxMessageBytes: MAX_REQUEST_BYTES };
+  switch (headers[':path']) {
+    case `/${SERVICE}/Check`:
+      new StreamCall(stream, headers, check, limits);
+      return;
+    case '/grpc.health.v1.Health/Check': {
+      const call: StreamCall = new StreamCall(
+        stream,
+        headers,
+        () => {
+          const fault = health.check(call);
+          if (fault) call.fail(fault);
+        },
+        limits,
+      );
+      return;
+    }
+    case '/grpc.health.v1.Health/Watch':
+      health.watch(stream);
+      return;
+    default:
+      stream.on('error', ignore);
+      respondWithFault(stream, { status: STATUS.UNIMPLEMENTED, message: 'no such method' });
+  }
+}
 
-function bind(server: Server, address: string): Promise<number> {
+function listen(server: Http2Server, address: string, socket: string | undefined): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
-      if (error) reject(new Error(`listen.grpc: cannot listen on ${address}: ${error.message}`));
-      else resolve(port);
-    });
+    server.once('error', (error) =>
+      reject(new Error(`listen.grpc: cannot listen on ${address}: ${error.message}`, { cause: error })),
+    );
+    const listening = () => resolve((server.address() as AddressInfo | null)?.port ?? 0);
+    if (socket !== undefined) return void server.listen(socket, listening);
+    const colon = address.lastIndexOf(':');
+    const host = address.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
+    server.listen(Number(address.slice(colon + 1)), host, listening);
   });
 }
 
-/** grpc-js's tryShutdown can wait for ever on a client that is gone: it gets a deadline. */
-function shutdown(server: Server, grace: number): Promise<boolean> {
+/** No new connection and no new call; those under way have `grace` milliseconds. */
+function close(server: Http2Server, sessions: Set<ServerHttp2Session>, grace: number): Promise<boolean> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => {
-      server.forceShutdown();
+      for (const session of sessions) session.destroy();
       resolve(false);
     }, grace);
-    server.tryShutdown(() => {
+    server.close(() => {
       clearTimeout(timer);
       resolve(true);
     });
+    for (const session of sessions) session.close();
   });
 }
 

@@ -1,8 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { loadPackageDefinition, type ServiceDefinition } from '@grpc/grpc-js';
 import { loadSync, type Options } from '@grpc/proto-loader';
-import protobuf from 'protobufjs';
-import type { CheckResponse } from '../envoy/messages.js';
+import type { CheckRequest } from '../envoy/messages.js';
 
 /** The same from src/server and from dist/server. */
 const PROTO = fileURLToPath(new URL('../../proto/', import.meta.url));
@@ -23,20 +22,8 @@ const { service } = (
   loadPackageDefinition(loadSync(FILE, { ...SHAPE, includeDirs: [PROTO] })) as unknown as Loaded
 ).envoy.service.auth.v3.Authorization;
 
-/**
- * `envoy.service.auth.v3.Authorization`, from proto/. Its messages are typed in src/envoy/messages.ts.
- *
- * An answer has that type, so it is written as it is: proto-loader would first convert it to a message, field by
- * field, which costs more than the writing.
- */
-export const authorizationService: ServiceDefinition = {
-  ...service,
-  Check: { ...service.Check!, responseSerialize: responseWriter() },
-};
+/** `envoy.service.auth.v3.Authorization`, from proto/. Its messages are typed in src/envoy/messages.ts. */
+export const authorizationService: ServiceDefinition = service;
 
-function responseWriter(): (response: CheckResponse) => Buffer {
-  const root = new protobuf.Root();
-  root.resolvePath = (_origin, file) => `${PROTO}${file}`;
-  const type = root.loadSync(FILE).lookupType('envoy.service.auth.v3.CheckResponse');
-  return (response) => type.encode(response).finish() as Buffer;
-}
+/** @throws Error for bytes that are no CheckRequest */
+export const decodeCheckRequest = service.Check!.requestDeserialize as (bytes: Buffer) => CheckRequest;

@@ -1,5 +1,6 @@
 import { authorizationService } from '../../src/server/proto.js';
-import type { CheckRequest, CheckResponse } from '../../src/envoy/messages.js';
+import { encodeCheckResponse } from '../../src/envoy/encode-response.js';
+import type { CheckRequest, CheckResponse, OutgoingCheckResponse } from '../../src/envoy/messages.js';
 
 const check = authorizationService['Check']!;
 
@@ -9,11 +10,11 @@ export function received(request: CheckRequest): CheckRequest {
 }
 
 /** The answer's bytes. */
-export function bytes(response: CheckResponse): Buffer {
-  return check.responseSerialize(response);
+export function bytes(response: OutgoingCheckResponse): Buffer {
+  return encodeCheckResponse(response);
 }
 
 /** The answer as Envoy sees it. */
-export function sent(response: CheckResponse): CheckResponse {
+export function sent(response: OutgoingCheckResponse): CheckResponse {
   return check.responseDeserialize(bytes(response)) as CheckResponse;
 }

@@ -1,12 +1,12 @@
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { credentials, makeGenericClientConstructor, type sendUnaryData } from '@grpc/grpc-js';
+import { credentials, makeGenericClientConstructor } from '@grpc/grpc-js';
+import { encodeCheckResponse } from '../../src/envoy/encode-response.js';
 import type { CheckResponse } from '../../src/envoy/messages.js';
+import type { UnaryCall } from '../../src/server/call.js';
 import { startGrpcServer } from '../../src/server/grpc-server.js';
 import { authorizationService } from '../../src/server/proto.js';
-
-type Answer = sendUnaryData<CheckResponse>;
 
 const Client = makeGenericClientConstructor(authorizationService, 'Authorization');
 
@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-const denied = (reason: string): CheckResponse => ({ status: { code: 7, message: reason } });
+const denied = (reason: string) => encodeCheckResponse({ status: { code: 7, message: reason } });
 
 /** One call; resolves with the status' message. */
 function ask(address: string): Promise<string | undefined> {
@@ -37,13 +37,13 @@ function ask(address: string): Promise<string | undefined> {
 describe('a server on a Unix socket', () => {
   test('leaves the socket of its successor alone when it has drained', async () => {
     const address = `unix://${join(folder, 'c.sock')}`;
-    const waiting: Answer[] = [];
+    const waiting: UnaryCall[] = [];
     let called = () => {};
     const asked = new Promise<void>((resolve) => (called = resolve));
     const first = await startGrpcServer({
       address,
-      check: (_call: unknown, answer: Answer) => {
-        waiting.push(answer);
+      check: (call) => {
+        waiting.push(call);
         called();
       },
     });
@@ -52,9 +52,9 @@ describe('a server on a Unix socket', () => {
     const drained = first.drain(10_000);
     const next = await startGrpcServer({
       address,
-      check: (_call: unknown, answer: Answer) => answer(null, denied('next')),
+      check: (call) => call.answer(denied('next')),
     });
-    waiting[0]!(null, denied('first'));
+    waiting[0]!.answer(denied('first'));
     expect(await held).toBe('first');
     expect(await drained).toBe(true);
     expect(await ask(address)).toBe('next');
@@ -65,7 +65,7 @@ describe('a server on a Unix socket', () => {
   test('can be asked by its owner and group alone, and takes no place that is taken', async () => {
     const path = join(folder, 'c.sock');
     const address = `unix://${path}`;
-    const check = (_call: unknown, answer: Answer) => answer(null, denied('x'));
+    const check = (call: UnaryCall) => call.answer(denied('x'));
     const server = await startGrpcServer({ address, check });
     expect((await stat(path)).mode & 0o777).toBe(0o660);
     await expect(startGrpcServer({ address, check })).rejects.toThrow(`another process listens on ${path}`);

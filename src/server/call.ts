@@ -1,0 +1,157 @@
+import type { ServerHttp2Stream } from 'node:http2';
+import { frame, readTimeout, tooLarge, unframe } from './frame.js';
+import { STATUS, type GrpcFault } from './status.js';
+
+/** One unary call that has arrived whole. */
+export interface UnaryCall {
+  readonly message: Buffer;
+  /** Milliseconds since the epoch at which the caller stops waiting; Infinity when it never does. */
+  readonly deadline: number;
+  /** Whether nobody waits any more: the caller gave up, or its connection is gone. */
+  readonly cancelled: boolean;
+  /** Answers with a message of the response's type. The first answer counts; one that nobody waits for is dropped. */
+  answer(message: Buffer): void;
+}
+
+export type UnaryMethod = (call: UnaryCall) => void;
+
+export interface CallLimits {
+  /** Bytes of one message, decompressed. */
+  readonly maxMessageBytes: number;
+}
+
+/** The request's headers, as node:http2 has them. */
+export interface CallHeaders {
+  readonly [name: string]: string | string[] | undefined;
+}
+
+const ANSWER = { ':status': 200, 'content-type': 'application/grpc' };
+const WAIT = { waitForTrailers: true };
+const TRAILERS = { 'grpc-status': '0' };
+
+/**
+ * One unary call over one stream. A class with its listeners on the prototype: a closure for each of them, at
+ * each request, would be half of what the call costs.
+ */
+export class StreamCall implements UnaryCall {
+  message: Buffer = EMPTY;
+  deadline = Number.POSITIVE_INFINITY;
+  private chunks: Buffer[] | undefined;
+  private received = 0;
+  private answered = false;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly stream: ServerHttp2Stream & { call?: StreamCall },
+    private readonly headers: CallHeaders,
+    private readonly method: UnaryMethod,
+    private readonly limits: CallLimits,
+  ) {
+    stream.call = this;
+    stream.on('data', onData);
+    stream.on('end', onEnd);
+    stream.on('error', ignore);
+  }
+
+  get cancelled(): boolean {
+    return this.stream.destroyed || this.stream.aborted;
+  }
+
+  take(chunk: Buffer): void {
+    this.received += chunk.length;
+    // The prefix of a message that may be as long as the limit.
+    if (this.received > this.limits.maxMessageBytes + 5) {
+      this.fail(tooLarge(this.limits.maxMessageBytes));
+      return;
+    }
+    if (this.chunks === undefined) this.chunks = [chunk];
+    else this.chunks.push(chunk);
+  }
+
+  /** The request is here. */
+  begin(): void {
+    if (this.answered) return;
+    const { chunks } = this;
+    const body = chunks === undefined ? EMPTY : chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+    const encoding = this.headers['grpc-encoding'];
+    const message = unframe(
+      body,
+      typeof encoding === 'string' ? encoding : undefined,
+      this.limits.maxMessageBytes,
+    );
+    if (!Buffer.isBuffer(message)) return this.fail(message);
+    const timeout = this.headers['grpc-timeout'];
+    if (timeout !== undefined) {
+      const left = readTimeout(typeof timeout === 'string' ? timeout : '');
+      if (typeof left !== 'number') return this.fail(left);
+      this.deadline = Date.now() + left;
+    }
+    this.message = message;
+    this.method(this);
+    if (!this.answered && this.deadline !== Number.POSITIVE_INFINITY) this.limitTime();
+  }
+
+  /** A call that has its answer later: at its deadline it has one all the same. */
+  private limitTime(): void {
+    const left = Math.min(Math.max(0, this.deadline - Date.now()), 2 ** 31 - 1);
+    this.timer = setTimeout(
+      () => this.fail({ status: STATUS.DEADLINE_EXCEEDED, message: 'the deadline has passed' }),
+      left,
+    );
+    this.stream.once('close', () => clearTimeout(this.timer));
+  }
+
+  answer(message: Buffer): void {
+    const { stream } = this;
+    if (!this.settle()) return;
+    stream.respond(ANSWER, WAIT);
+    stream.on('wantTrailers', sendTrailers);
+    stream.end(frame(message));
+  }
+
+  /** Ends the call with a status and no message ("Trailers-Only"). */
+  fail({ status, message }: GrpcFault): void {
+    if (!this.settle()) return;
+    respondWithFault(this.stream, { status, message });
+  }
+
+  private settle(): boolean {
+    if (this.answered || this.cancelled) return false;
+    this.answered = true;
+    clearTimeout(this.timer);
+    return true;
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
+
+function onData(this: { call?: StreamCall }, chunk: Buffer): void {
+  this.call!.take(chunk);
+}
+
+function onEnd(this: { call?: StreamCall }): void {
+  this.call!.begin();
+}
+
+function sendTrailers(this: ServerHttp2Stream): void {
+  this.sendTrailers(TRAILERS);
+}
+
+/** A stream that broke has nobody to tell; its session lives on. */
+export function ignore(): void {}
+
+/** Ends a stream that has not been answered with a gRPC status alone. */
+export function respondWithFault(stream: ServerHttp2Stream, { status, message }: GrpcFault): void {
+  if (stream.destroyed || stream.headersSent) return;
+  stream.respond(
+    {
+      ':status': 200,
+      'content-type': 'application/grpc',
+      'grpc-status': String(status),
+      'grpc-message': encodeURI(message),
+    },
+    { endStream: true },
+  );
+  // What still comes of the request is not wanted.
+  if (!stream.readableEnded) stream.resume();
+}
