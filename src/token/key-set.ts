@@ -1,11 +1,13 @@
+import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { calculateJwkThumbprint, type JWK } from 'jose';
 import { parseExact, type ExactJson } from '../json/exact.js';
 import { sameAlgorithm, suits } from './algorithms.js';
 
 /** A public key of an issuer. */
 export interface VerificationKey {
-  /** Without `alg`, for which jose knows no second name. */
-  readonly jwk: JWK;
+  readonly key: KeyObject;
+  readonly type: string;
+  readonly curve: string | undefined;
   /** The only algorithm that the issuer uses this key with; undefined when it names none. */
   readonly alg: string | undefined;
   readonly keyId: string | undefined;
@@ -32,8 +34,7 @@ export class KeySet {
    */
   candidates(alg: string, keyId: string | undefined): readonly VerificationKey[] {
     const suitable = this.keys.filter(
-      (key) =>
-        suits(alg, key.jwk.kty!, key.jwk.crv) && (key.alg === undefined || sameAlgorithm(key.alg, alg)),
+      (key) => suits(alg, key.type, key.curve) && (key.alg === undefined || sameAlgorithm(key.alg, alg)),
     );
     if (keyId !== undefined) return suitable.filter((key) => key.keyId === keyId);
     return suitable.length === 1 ? suitable : [];
@@ -87,9 +88,16 @@ async function readKey(key: { [name: string]: ExactJson }): Promise<Verification
   ) as unknown as JWK;
   try {
     const identity = `${await calculateJwkThumbprint(jwk)} ${alg ?? ''}`;
-    return { jwk, alg, keyId: typeof kid === 'string' ? kid : undefined, identity };
+    return {
+      key: createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' }),
+      type: kty!,
+      curve: crv,
+      alg,
+      keyId: typeof kid === 'string' ? kid : undefined,
+      identity,
+    };
   } catch {
-    return undefined; // a member that its type needs is missing
+    return undefined; // a member that its type needs is missing, or it is no point of its curve
   }
 }
 

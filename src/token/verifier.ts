@@ -1,5 +1,4 @@
 import * as crypto from 'node:crypto';
-import { compactVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { isRefusal, refuse, type Refusal } from '../errors/refusal.js';
 import { sameAlgorithm, type Algorithm } from './algorithms.js';
@@ -9,6 +8,7 @@ import { checkTime, readClaims, type ClaimRules, type Claims } from './claims.js
 import { readJws, type CompactJws } from './jws.js';
 import type { KeySet, VerificationKey } from './key-set.js';
 import type { KeySource } from './key-source.js';
+import { isSigned } from './signature.js';
 import type { TokenCode, TokenRequest, TokenVerifier, VerifiedToken } from './types.js';
 
 /** One issuer whose tokens are accepted. */
@@ -58,17 +58,17 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
   const verdicts = new LRUCache<string, Verdict>({ max: options.cacheSize ?? 10_000 });
   const underWay = new Map<string, Promise<Verdict | Refused>>();
 
-  function verifyOnce(id: string, token: string): Promise<Verdict | Refused> {
-    let work = underWay.get(id);
-    if (work === undefined) {
-      work = verifyAnew(token, issuers, options.now)
-        .then((verdict) => {
-          if (!isRefusal(verdict)) verdicts.set(id, verdict);
-          return verdict;
-        })
-        .finally(() => underWay.delete(id));
-      underWay.set(id, work);
-    }
+  function verifyOnce(id: string, token: string): Verdict | Refused | Promise<Verdict | Refused> {
+    const waiting = underWay.get(id);
+    if (waiting !== undefined) return waiting;
+    const remember = (verdict: Verdict | Refused) => {
+      if (!isRefusal(verdict)) verdicts.set(id, verdict);
+      return verdict;
+    };
+    const verdict = verifyAnew(token, issuers, options.now);
+    if (!(verdict instanceof Promise)) return remember(verdict);
+    const work = verdict.then(remember).finally(() => underWay.delete(id));
+    underWay.set(id, work);
     return work;
   }
 
@@ -85,9 +85,10 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
         // A key that is gone may be back under the same id: that is for a new verification to find out.
         if (invalid.code !== 'token_key_unknown') return invalid;
       }
-      return verifyOnce(id, token).then((verdict) =>
-        isRefusal(verdict) ? verdict : present(verdict.claims, request),
-      );
+      const settle = (verdict: Verdict | Refused) =>
+        isRefusal(verdict) ? verdict : present(verdict.claims, request);
+      const verdict = verifyOnce(id, token);
+      return verdict instanceof Promise ? verdict.then(settle) : settle(verdict);
     },
   };
 }
@@ -118,11 +119,11 @@ function present(claims: Claims, request: TokenRequest): VerifiedToken | Refused
   return typeof binding === 'string' ? { ...claims, binding } : binding;
 }
 
-async function verifyAnew(
+function verifyAnew(
   token: string,
   issuers: ReadonlyMap<string, TrustedIssuer>,
   now: () => number,
-): Promise<Verdict | Refused> {
+): Verdict | Refused | Promise<Verdict | Refused> {
   const jws = readJws(token);
   if (isRefusal(jws)) return jws;
   const { iss } = jws.payload;
@@ -136,15 +137,25 @@ async function verifyAnew(
       'token_type_refused',
       `typ is not that of an access token by the profile ${issuer.profile}`,
     );
+  const verify = () => verifySignature(token, jws, issuer, now());
+  // Only a key that is not here is waited for.
+  return issuer.keys.current()?.knows(jws.keyId) ? verify() : issuer.keys.demand().then(verify);
+}
 
-  const found = await findKeys(issuer, jws);
-  if (isRefusal(found)) return found;
-  for (const key of found.candidates) {
-    if (!(await signed(token, key, alg))) continue;
-    const claims = readClaims(jws.payload, issuer, now());
-    return isRefusal(claims) ? claims : { claims, issuer, key, keys: found.keys };
-  }
-  return refuse('token_signature_invalid', 'the signature does not match');
+function verifySignature(
+  token: string,
+  jws: CompactJws,
+  issuer: TrustedIssuer,
+  now: number,
+): Verdict | Refused {
+  const keys = issuer.keys.current();
+  if (keys === undefined) return unavailable(issuer);
+  const candidates = findKeys(keys, jws);
+  if (isRefusal(candidates)) return candidates;
+  const key = candidates.find((candidate) => isSigned(token, candidate.key, jws.header.alg));
+  if (key === undefined) return refuse('token_signature_invalid', 'the signature does not match');
+  const claims = readClaims(jws.payload, issuer, now);
+  return isRefusal(claims) ? claims : { claims, issuer, key, keys };
 }
 
 /**
@@ -157,18 +168,12 @@ function isAccessToken(type: string | undefined, profile: ClaimRules['profile'])
   return profile === 'jwt' && (name === undefined || name === 'jwt');
 }
 
-async function findKeys(
-  issuer: TrustedIssuer,
+function findKeys(
+  keys: KeySet,
   { header, keyId }: CompactJws,
-): Promise<{ keys: KeySet; candidates: readonly VerificationKey[] } | Refused> {
-  let keys = issuer.keys.current();
-  if (keys === undefined || !keys.knows(keyId)) {
-    await issuer.keys.demand();
-    keys = issuer.keys.current();
-  }
-  if (keys === undefined) return unavailable(issuer);
+): readonly VerificationKey[] | Refusal<'token_algorithm_refused' | 'token_key_unknown'> {
   const candidates = keys.candidates(header.alg, keyId);
-  if (candidates.length > 0) return { keys, candidates };
+  if (candidates.length > 0) return candidates;
   return keys.knows(keyId) && keyId !== undefined
     ? refuse('token_algorithm_refused', "alg is not the key's")
     : refuse('token_key_unknown', 'no key of the issuer suits kid and alg');
@@ -176,14 +181,4 @@ async function findKeys(
 
 function unavailable({ issuer }: TrustedIssuer): Refusal<'token_keys_unavailable'> {
   return refuse('token_keys_unavailable', `no usable keys of ${issuer}`);
-}
-
-async function signed(token: string, { jwk }: VerificationKey, alg: string): Promise<boolean> {
-  try {
-    await compactVerify(token, jwk, { algorithms: [alg] });
-    return true;
-  } catch {
-    // jose throws for a signature that does not match and for a key that it cannot import alike.
-    return false;
-  }
 }
