@@ -8,6 +8,7 @@ import { checkRequest } from '../dist/demo/ask-grpc.js';
 import { startIssuer } from '../dist/demo/issuer.js';
 import { mintTrustDomain } from '../dist/demo/trust-domain.js';
 import { toFacts } from '../dist/envoy/facts.js';
+import { encodeCheckResponse } from '../dist/envoy/encode-response.js';
 import { toCheckResponse } from '../dist/envoy/response.js';
 import { createIdentityVerifier } from '../dist/identity/verifier.js';
 import { parseTrustBundle, TrustBundles } from '../dist/identity/trust-bundle.js';
@@ -79,7 +80,7 @@ const stages = {
   '  of which token': () => tokens.verify(verified),
   '  of which policy': () => policy.evaluate(ENTRYPOINT, decision.policy.input, verified.now),
   'the CheckResponse': () => toCheckResponse(decision),
-  'encode it': () => Check.responseSerialize(response),
+  'encode it': () => encodeCheckResponse(response),
   metrics: () => metrics.observe(observation),
   'decision log line': () => log.record(observation),
 };
