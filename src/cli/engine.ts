@@ -19,6 +19,7 @@ import { policyEvents } from './policy-events.js';
 import { createPolicies } from './policy-source.js';
 import { inForce, policyChecks } from './policy-standing.js';
 import { loadDescriptors } from './proto-descriptor.js';
+import { startShadow } from './shadow.js';
 import { version } from './version.js';
 
 export interface EngineOptions {
@@ -109,6 +110,7 @@ export async function startEngine(config: Config, { log, decisions }: EngineOpti
       })
     : undefined;
 
+  const shadow = await startShadow(config.policy, { log, metrics: metrics.policy, decisionLog, now });
   const pipeline = createPipeline({
     identity: createIdentityVerifier({ source: config.identity.source, bundles }),
     token: createTokenVerifier({ issuers, maxBytes: config.token.max_bytes, now }),
@@ -123,6 +125,7 @@ export async function startEngine(config: Config, { log, decisions }: EngineOpti
     observe(observation) {
       metrics.observe(observation);
       decisionLog?.record(observation);
+      shadow?.offer(observation);
     },
     onDefect: (error) => log.error({ err: error }, 'a defect in Countersign; the request was denied'),
   });
@@ -186,12 +189,15 @@ export async function startEngine(config: Config, { log, decisions }: EngineOpti
   return {
     grpc: server.address,
     ...(admin && { admin: admin.address }),
-    reloadPolicy: () => policies.reload(),
+    async reloadPolicy() {
+      await Promise.all([policies.reload(), shadow?.reload()]);
+    },
     async stop() {
       phase = 'shutting down';
       clearInterval(poll);
       clearInterval(waiting);
       policies.stop();
+      shadow?.stop();
       const finished = await server.drain(config.shutdown_grace);
       if (!finished) log.warn('calls were cut off at the end of shutdown_grace');
       for (const { keys } of issuers) keys.stop();

@@ -121,7 +121,9 @@ export function serviceOrigin(
     const kept = await store?.load(name, maxBytes);
     if (kept === undefined) return;
     const content = await openBundle(kept, { verification, maxBytes, now: now() });
-    if (answered || isRefusal(content)) return;
+    if (answered) return;
+    if (isRefusal(content))
+      return source.fail(name, { ...content, detail: `as it was kept: ${content.detail}` });
     const { error } = source.status().find((part) => part.name === name)!;
     const refusal = await source.offer(name, content);
     if (refusal === undefined && error !== undefined && !answered) source.fail(name, error);

@@ -2,6 +2,7 @@ import { createMask, type MaskingOptions } from './masking.js';
 import { createLineSink, standardOutput, type LineSink } from './line-sink.js';
 import type { DropCause } from './metrics.js';
 import type { Observation } from './observation.js';
+import type { ShadowDifference } from './shadow.js';
 
 export interface DecisionLogOptions extends MaskingOptions {
   /** OPA's `labels`: which server this is. */
@@ -15,6 +16,8 @@ export interface DecisionLogOptions extends MaskingOptions {
 export interface DecisionLog {
   /** Never throws and never waits: an event that cannot be written is dropped and counted. */
   record(observation: Observation): void;
+  /** Another policy would have decided otherwise. Like {@link record}. */
+  recordShadow(difference: ShadowDifference): void;
   /** Writes out what is still buffered, for two seconds at most: a reader that stopped must not keep the process. */
   close(): Promise<void>;
 }
@@ -35,8 +38,7 @@ export function createDecisionLog(options: DecisionLogOptions): DecisionLog {
   const sink = options.destination ?? own!;
   const mask = createMask(options);
 
-  function line(observation: Observation): string | undefined {
-    const whole = decisionEvent(observation, options.labels);
+  function line(whole: Event): string | undefined {
     let clean: ReturnType<typeof mask>;
     try {
       clean = mask(whole);
@@ -52,19 +54,26 @@ export function createDecisionLog(options: DecisionLogOptions): DecisionLog {
     return written({ ...event, input: null }, [...erased.filter(left), '/input'], masked.filter(left));
   }
 
+  function put(event: () => Event): void {
+    try {
+      const text = line(event());
+      if (text !== undefined) sink.write(`${text}\n`);
+    } catch {
+      options.onDrop('failure');
+    }
+  }
+
   return {
-    record(observation) {
-      try {
-        const text = line(observation);
-        if (text !== undefined) sink.write(`${text}\n`);
-      } catch {
-        options.onDrop('failure');
-      }
-    },
+    record: (observation) => put(() => decisionEvent(observation, options.labels)),
+    recordShadow: (difference) => put(() => shadowEvent(difference, options.labels)),
     async close() {
       await own?.close(LAST_WORDS);
     },
   };
+}
+
+interface Event {
+  readonly [name: string]: unknown;
 }
 
 function written(event: object, erased: readonly string[], masked: readonly string[]): string {
@@ -73,12 +82,13 @@ function written(event: object, erased: readonly string[], masked: readonly stri
     ...event,
     ...(erased.length > 0 && { erased }),
     ...(masked.length > 0 && { masked }),
-    msg: MESSAGE,
+    msg: 'shadow' in event ? SHADOW_MESSAGE : MESSAGE,
   });
 }
 
 /** OPA's own: what its decisions are told from other lines by. */
 const MESSAGE = 'Decision Log';
+const SHADOW_MESSAGE = 'Shadow Decision Log';
 
 /** One event, unmasked. */
 export function decisionEvent(
@@ -115,6 +125,25 @@ export function decisionEvent(
       ...(decision.timings.policy !== undefined && { timer_rego_query_eval_ns: decision.timings.policy }),
     },
     ...(headers['x-request-id'] !== undefined && { req_id: headers['x-request-id'] }),
+  };
+}
+
+/** The decision's own event, with what the other policy says. */
+function shadowEvent(
+  { observation, difference, answer, path, result }: ShadowDifference,
+  labels: { readonly [name: string]: string },
+): Event {
+  return {
+    ...decisionEvent(observation, labels),
+    type: 'countersign/shadow_decisions',
+    shadow: {
+      difference,
+      bundles: answer.bundles,
+      path,
+      ...(result && { result: resultOf(result) }),
+      ...(answer.code !== undefined && { reason: answer.code }),
+      ...(answer.detail !== undefined && { detail: answer.detail }),
+    },
   };
 }
 

@@ -46,11 +46,16 @@ const SECRET_NAME = new RegExp(`^(?:${SECRET_PARAMETER})${INDEX}$`, 'i');
  */
 export function createMask(options: MaskingOptions = {}): Mask {
   const rules = new Rule();
-  for (const pointer of [...ALWAYS, ...(options.includeBody ? [] : BODIES), ...(options.erase ?? [])])
-    rules.at(pointer).erased = true;
-  for (const pointer of HEADERS) rules.at(pointer).headers = true;
-  for (const pointer of PARAMETERS) rules.at(pointer).parameters = true;
+  const erased = [...ALWAYS, ...(options.includeBody ? [] : BODIES), ...(options.erase ?? [])];
+  for (const pointer of erased.flatMap(inShadow)) rules.at(pointer).erased = true;
+  for (const pointer of HEADERS.flatMap(inShadow)) rules.at(pointer).headers = true;
+  for (const pointer of PARAMETERS.flatMap(inShadow)) rules.at(pointer).parameters = true;
   return (event) => new Copy().event(event, rules);
+}
+
+/** What holds for a result holds for that of a shadow policy as well. */
+function inShadow(pointer: string): string[] {
+  return pointer.startsWith('/result/') ? [pointer, `/shadow${pointer}`] : [pointer];
 }
 
 /** What applies to one place of an event, and to the places below it. */

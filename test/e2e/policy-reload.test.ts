@@ -2,9 +2,9 @@ import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises
 import { join } from 'node:path';
 import { askGrpc } from '../../src/demo/ask-grpc.js';
 import type { Seen } from '../../src/demo/cases.js';
-import { startEngine, type EngineProcess } from './engine.js';
-import { eventually as soon } from './eventually.js';
+import type { EngineProcess } from './engine.js';
 import { type Mesh, startMesh } from './mesh.js';
+import { ask, type Asker, eventually, mark, marked, metric, readyz, serve, until } from './policy-server.js';
 
 let mesh: Mesh;
 const running: EngineProcess[] = [];
@@ -19,31 +19,8 @@ afterEach(async () => {
 });
 afterAll(() => mesh?.close());
 
-/** A policy whose every decision bears its mark, and that lets GET through where `allowed` says so. */
-const marked = (
-  mark: string,
-  allowed = 'input.attributes.request.http.method == "GET"',
-) => `package mesh.authz
-
-default allow := false
-
-allow if ${allowed}
-
-decision := {"allowed": allow, "reason": sprintf("%s %s", ["${mark}", data.mark])}
-`;
-
-/** Starts an engine on a policy, without tokens. */
-async function serve(policy: string): Promise<EngineProcess> {
-  const folder = await mkdtemp(join(mesh.folder, 'reload-'));
-  await writeFile(join(folder, 'root.pem'), mesh.domain.bundlePem);
-  const config = `
-listen: { grpc: '127.0.0.1:0', admin: '127.0.0.1:0' }
-identity: { trust_domains: { example.org: { bundle: ./root.pem } } }
-token: { mode: "off" }
-policy: ${policy}
-`;
-  await writeFile(join(folder, 'countersign.yaml'), config);
-  const engine = await startEngine(join(folder, 'countersign.yaml'), 'reload');
+async function started(policy: string): Promise<EngineProcess> {
+  const engine = await serve(mesh, policy);
   running.push(engine);
   return engine;
 }
@@ -62,13 +39,6 @@ async function save(path: string, text: string): Promise<void> {
   await rename(`${path}.new`, path);
 }
 
-type Asker = ReturnType<typeof askGrpc>;
-
-function ask(asker: Asker, method = 'GET'): Promise<Seen> {
-  const expect = { status: 200, reason: 'allowed' };
-  return asker.ask({ title: '', workload: mesh.frontend, method, path: '/orders/7', expect });
-}
-
 /**
  * Asks steadily, GET and DELETE in turn, until it is stopped; gives all answers by method. A machine that is too busy
  * for the rate is asked as fast as it answers: what counts is that no answer is lost and none is another.
@@ -85,7 +55,7 @@ function traffic(asker: Asker, perSecond: number) {
     while (going && sent < due && waiting < 40) {
       const method = sent++ % 2 === 0 ? 'GET' : 'DELETE';
       waiting++;
-      ask(asker, method)
+      ask(mesh, asker, method)
         .then((seen) => answers[method].push(seen))
         .catch((error: unknown) => failures.push(error))
         .finally(() => waiting--);
@@ -99,14 +69,6 @@ function traffic(asker: Asker, perSecond: number) {
     await eventually(() => (waiting === 0 ? true : undefined));
     return { get: answers.GET, del: answers.DELETE, failures, rate: sent / seconds };
   };
-}
-
-/** Compiling gives way to whatever else the machine does: on a busy one it takes its time. */
-async function eventually<T>(look: () => T | undefined | Promise<T | undefined>): Promise<T> {
-  for (let tries = 0; ; tries++) {
-    const seen = await soon(look).catch((error: unknown) => (tries < 8 ? undefined : Promise.reject(error)));
-    if (seen !== undefined) return seen;
-  }
 }
 
 const statuses = (seen: readonly Seen[]) => [...new Set(seen.map(({ status }) => status))];
@@ -125,36 +87,10 @@ function marksByRevision(engine: EngineProcess): Map<string, Set<string>> {
   return marks;
 }
 
-async function readyz(
-  engine: EngineProcess,
-): Promise<{ ready: boolean; checks: Record<string, { ok: boolean; detail: string }> }> {
-  return (await (await fetch(`http://${engine.admin}/readyz`)).json()) as never;
-}
-
-async function metric(engine: EngineProcess, name: string): Promise<number> {
-  const text = await (await fetch(`http://${engine.admin}/metrics`)).text();
-  const line = text.split('\n').find((one) => one.startsWith(`${name} `));
-  return Number(line?.split(' ').at(-1));
-}
-
-async function mark(asker: Asker, engine: EngineProcess): Promise<string> {
-  const before = engine.decisions().length;
-  await ask(asker, 'DELETE');
-  const last = await eventually(() => engine.decisions()[before]);
-  return (last as { result: { reason: string } }).result.reason;
-}
-
-/** Milliseconds until the policy answers with this mark. */
-async function until(asker: Asker, engine: EngineProcess, wanted: string): Promise<number> {
-  const started = performance.now();
-  await eventually(async () => ((await mark(asker, engine)) === wanted ? true : undefined));
-  return performance.now() - started;
-}
-
 describe('a policy folder that is edited while it decides', () => {
   test('trap 100: broken under 1,000 requests a second it loses no request, changes no decision, and says where', async () => {
     const folder = await policyFolder();
-    const engine = await serve(`{ path: ${folder} }`);
+    const engine = await started(`{ path: ${folder} }`);
     const asker = askGrpc(engine.grpc);
     const stop = traffic(asker, 1_000);
     await new Promise((resolve) => setTimeout(resolve, 500));
@@ -183,7 +119,7 @@ describe('a policy folder that is edited while it decides', () => {
 
   test('keeps what it has, unready to say so, until the mend', async () => {
     const folder = await policyFolder();
-    const engine = await serve(`{ path: ${folder} }`);
+    const engine = await started(`{ path: ${folder} }`);
     const asker = askGrpc(engine.grpc);
     await save(join(folder, 'mesh/authz.rego'), 'package mesh.authz\n\ndecision := no_such_rule\n');
     const standing = await eventually(async () => {
@@ -198,32 +134,32 @@ describe('a policy folder that is edited while it decides', () => {
     expect(
       await metric(engine, 'countersign_bundle_refused_total{bundle="policy",code="rego_invalid"}'),
     ).toBe(1);
-    expect(await mark(asker, engine)).toBe('A 1');
+    expect(await mark(mesh, asker, engine)).toBe('A 1');
     await rm(join(folder, 'mesh'), { recursive: true });
     await eventually(() => (engine.log().includes('no .rego file in it') ? true : undefined));
-    expect(await mark(asker, engine)).toBe('A 1');
+    expect(await mark(mesh, asker, engine)).toBe('A 1');
     await mkdir(join(folder, 'mesh'));
     await save(join(folder, 'mesh/authz.rego'), marked('B'));
-    await until(asker, engine, 'B 1');
+    await until(mesh, asker, engine, 'B 1');
     expect((await readyz(engine)).checks.policy!.ok).toBe(true);
     asker.close();
   }, 180_000);
 
   test('takes effect soon after a save, and data alone sooner, without the compiler', async () => {
     const folder = await policyFolder();
-    const engine = await serve(`{ path: ${folder} }`);
+    const engine = await started(`{ path: ${folder} }`);
     const asker = askGrpc(engine.grpc);
     await save(join(folder, 'mesh/authz.rego'), marked('B'));
-    const rego = await until(asker, engine, 'B 1');
+    const rego = await until(mesh, asker, engine, 'B 1');
     await save(join(folder, 'data.json'), '{"mark": "2"}');
-    const data = await until(asker, engine, 'B 2');
+    const data = await until(mesh, asker, engine, 'B 2');
     await save(join(folder, 'data.json'), '{"mark": "3", "more": [1,}');
     await eventually(() => (engine.log().includes('data.json:1:26: data_parse_error') ? true : undefined));
     await save(join(folder, 'data.json'), '{"mark": "3", "mesh": {"authz": {"allow": true}}}');
     await eventually(() =>
       /conflicting rule for data path mesh\/authz\/allow/.test(engine.log()) ? true : undefined,
     );
-    expect(await mark(asker, engine)).toBe('B 2');
+    expect(await mark(mesh, asker, engine)).toBe('B 2');
     // What the machine is busy with besides is not ours; the issue's second is measured where it is quiet.
     expect(rego).toBeLessThan(60_000);
     expect(data).toBeLessThan(10_000);
@@ -242,13 +178,13 @@ describe('a policy folder that is edited while it decides', () => {
     };
     await version('..1', marked('A'));
     for (const file of ['authz.rego', 'data.json']) await symlink(`..data/${file}`, join(volume, file));
-    const engine = await serve(`{ path: ${volume} }`);
+    const engine = await started(`{ path: ${volume} }`);
     const asker = askGrpc(engine.grpc);
     await version('..2', marked('B'));
-    await until(asker, engine, 'B k');
+    await until(mesh, asker, engine, 'B k');
     engine.kill('SIGHUP');
     await eventually(() => (engine.log().includes('the policy is loaded again') ? true : undefined));
-    expect(await mark(asker, engine)).toBe('B k');
+    expect(await mark(mesh, asker, engine)).toBe('B k');
     asker.close();
   }, 180_000);
 });
