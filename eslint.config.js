@@ -8,9 +8,10 @@ import tseslint from 'typescript-eslint';
 export const ARROWS = {
   errors: { may: [] },
   json: { may: [] },
+  asn1: { may: [] },
   config: { may: [] },
-  identity: { may: ['errors', 'json'] },
-  policy: { may: ['errors', 'json'] },
+  identity: { may: ['errors', 'json', 'asn1'] },
+  policy: { may: ['errors', 'json', 'asn1'] },
   token: { may: ['errors', 'json'], types: ['identity'] },
   rego: { may: ['errors'], types: ['policy'] },
   decision: { may: ['errors', 'json', 'identity', 'token', 'policy'] },

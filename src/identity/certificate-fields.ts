@@ -9,7 +9,7 @@ import {
   decodeTime,
   readAll,
   readOnly,
-} from './der.js';
+} from '../asn1/der.js';
 import { readGeneralNames, readNameConstraints } from './general-names.js';
 import type { AlternativeNames, NameConstraints } from './general-names.js';
 import { isStrongSignature } from './signature-algorithm.js';

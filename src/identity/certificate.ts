@@ -1,7 +1,7 @@
 import { X509Certificate, createHash } from 'node:crypto';
 import { isRefusal, refuse, type Refusal } from '../errors/refusal.js';
 import { readFields, type CertificateFields } from './certificate-fields.js';
-import { DerError } from './der.js';
+import { DerError } from '../asn1/der.js';
 import { decodePem } from './pem.js';
 
 /** A certificate as it was read; nothing says yet that anyone vouches for it. */

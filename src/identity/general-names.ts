@@ -1,4 +1,4 @@
-import { DerError, DerReader, TAG, readAll, readOnly, type DerElement } from './der.js';
+import { DerError, DerReader, TAG, readAll, readOnly, type DerElement } from '../asn1/der.js';
 
 /** The form of a GeneralName: the number of its context tag (RFC 5280 section 4.2.1.6). */
 export const NAME_FORM = { dns: 2, directory: 4, uri: 6 } as const;

@@ -1,4 +1,4 @@
-import { DerReader, TAG, decodeOid, readOnly } from './der.js';
+import { DerReader, TAG, decodeOid, readOnly } from '../asn1/der.js';
 
 const SHA2 = ['2.16.840.1.101.3.4.2.1', '2.16.840.1.101.3.4.2.2', '2.16.840.1.101.3.4.2.3'];
 

@@ -1,4 +1,4 @@
-import { DerError } from '../../src/identity/der.js';
+import { DerError } from '../../src/asn1/der.js';
 import { isStrongSignature } from '../../src/identity/signature-algorithm.js';
 import { encodeDer } from '../support/ca.js';
 

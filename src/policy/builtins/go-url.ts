@@ -7,6 +7,10 @@ import { BuiltinError } from './builtin.js';
  */
 export interface GoUrl {
   readonly scheme: string;
+  /** What follows the scheme where that is no path: of `mailto:a@b`, `a@b`. */
+  readonly opaque: string;
+  /** Percent-decoded user and, where there is a colon, password. */
+  readonly user: readonly string[] | undefined;
   /** With the port, and with the brackets of an IPv6 address. */
   readonly host: string;
   /** Percent-decoded. */
@@ -14,8 +18,14 @@ export interface GoUrl {
   /** As it was written, or empty where `path` escaped gives just that. */
   readonly rawPath: string;
   readonly rawQuery: string;
+  /** Whether the URL ends in a `?` with nothing behind it. */
+  readonly forceQuery: boolean;
+  /** Whether there is a scheme and a path, and no host, not even an empty one. */
+  readonly omitHost: boolean;
   /** Percent-decoded. */
   readonly fragment: string;
+  /** As it was written, or empty where `fragment` escaped gives just that. */
+  readonly rawFragment: string;
 }
 
 /**
@@ -27,27 +37,41 @@ export function parseUrl(text: string): GoUrl {
   // eslint-disable-next-line no-control-regex -- exactly these are refused
   if (/[\x00-\x1f\x7f]/.test(before)) fail('invalid control character in URL');
   const parsed = before === '*' ? { ...EMPTY, path: '*' } : parse(before);
-  return { ...parsed, fragment: unescape(fragment, 'fragment') };
+  const decoded = unescape(fragment, 'fragment');
+  return { ...parsed, fragment: decoded, rawFragment: escapeFragment(decoded) === fragment ? '' : fragment };
 }
 
-const EMPTY = { scheme: '', host: '', path: '', rawPath: '', rawQuery: '' };
+const EMPTY = {
+  scheme: '',
+  opaque: '',
+  user: undefined,
+  host: '',
+  path: '',
+  rawPath: '',
+  rawQuery: '',
+  forceQuery: false,
+  omitHost: false,
+};
 
-function parse(text: string): Omit<GoUrl, 'fragment'> {
+function parse(text: string): Omit<GoUrl, 'fragment' | 'rawFragment'> {
   const [scheme, afterScheme] = cutScheme(text);
   const [rest, rawQuery] = cut(afterScheme, '?');
+  const forceQuery = afterScheme.indexOf('?') === afterScheme.length - 1 && afterScheme !== '';
   if (!rest.startsWith('/')) {
-    // `mailto:a@b`: opaque, of which uri.parse tells nothing.
-    if (scheme !== '') return { ...EMPTY, scheme, rawQuery };
+    if (scheme !== '') return { ...EMPTY, scheme, opaque: rest, rawQuery, forceQuery };
     if (cut(rest, '/')[0].includes(':')) fail('first path segment in URL cannot contain colon');
   }
   let [host, path] = ['', rest];
+  let user: readonly string[] | undefined;
   if (rest.startsWith('//') && (scheme !== '' || !rest.startsWith('///'))) {
     const slash = rest.indexOf('/', 2);
     path = slash < 0 ? '' : rest.slice(slash);
-    host = authority(scheme, rest.slice(2, slash < 0 ? undefined : slash));
+    [user, host] = authority(scheme, rest.slice(2, slash < 0 ? undefined : slash));
   }
+  const omitHost = scheme !== '' && rest.startsWith('/') && !rest.startsWith('//');
   const decoded = unescape(path, 'path');
-  return { scheme, host, path: decoded, rawPath: escapePath(decoded) === path ? '' : path, rawQuery };
+  const rawPath = escapePath(decoded) === path ? '' : path;
+  return { ...EMPTY, scheme, user, host, path: decoded, rawPath, rawQuery, forceQuery, omitHost };
 }
 
 function fail(what: string): never {
@@ -65,16 +89,15 @@ function cutScheme(text: string): [scheme: string, rest: string] {
   return scheme === undefined ? ['', text] : [scheme.toLowerCase(), text.slice(scheme.length + 1)];
 }
 
-/** The host with its port; user information is checked and dropped. */
-function authority(scheme: string, text: string): string {
+/** The user information, and the host with its port. */
+function authority(scheme: string, text: string): [user: readonly string[] | undefined, host: string] {
   const at = text.lastIndexOf('@');
   const host = parseHost(scheme, text.slice(at + 1));
-  if (at >= 0) {
-    const user = text.slice(0, at);
-    if (!/^[A-Za-z0-9\-._:~!$&'()*+,;=%@]*$/.test(user)) fail('invalid userinfo');
-    unescape(user, 'user');
-  }
-  return host;
+  if (at < 0) return [undefined, host];
+  const user = text.slice(0, at);
+  if (!/^[A-Za-z0-9\-._:~!$&'()*+,;=%@]*$/.test(user)) fail('invalid userinfo');
+  const parts = user.includes(':') ? cut(user, ':') : [user];
+  return [parts.map((part) => unescape(part, 'user')), host];
 }
 
 const PORT = /^(?::[0-9]*)?$/;
@@ -136,8 +159,52 @@ function unescape(text: string, part: Part): string {
 
 /** As Go escapes a path by default. */
 function escapePath(path: string): string {
-  return path.replace(
-    /[^A-Za-z0-9\-_.~$&+,/:;=@]/g,
+  return escape(path, /[^A-Za-z0-9\-_.~$&+,/:;=@]/g);
+}
+
+function escapeFragment(fragment: string): string {
+  return escape(fragment, /[^A-Za-z0-9\-_.~$&+,/:;=?@!()*]/g);
+}
+
+function escape(text: string, pattern: RegExp): string {
+  return text.replace(
+    pattern,
     (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
   );
+}
+
+/** The path as it was written where that is well-formed, else escaped anew. */
+export function escapedPath({ path, rawPath }: GoUrl): string {
+  if (rawPath !== '' && /^[A-Za-z0-9\-_.~$&+,/:;=@!'()*[\]%]*$/.test(rawPath)) return rawPath;
+  return path === '*' ? path : escapePath(path);
+}
+
+/** The URL put together again, as Go's String does. */
+export function formatUrl(url: GoUrl): string {
+  let text = url.scheme === '' ? '' : `${url.scheme}:`;
+  if (url.opaque !== '') text += url.opaque;
+  else {
+    const hasHost = url.host !== '' || url.user !== undefined;
+    if ((url.scheme !== '' || hasHost) && !(url.omitHost && !hasHost)) {
+      if (hasHost || url.path !== '') text += '//';
+      if (url.user !== undefined) text += `${url.user.map(escapeUser).join(':')}@`;
+      text += escape(url.host, /[^A-Za-z0-9\-_.~!$&'()*+,;=:[\]<>"]/g);
+    }
+    const path = escapedPath(url);
+    if (path !== '' && !path.startsWith('/') && url.host !== '') text += '/';
+    if (text === '' && cut(path, '/')[0].includes(':')) text += './';
+    text += path;
+  }
+  if (url.forceQuery || url.rawQuery !== '') text += `?${url.rawQuery}`;
+  if (url.fragment !== '') text += `#${escapedFragment(url)}`;
+  return text;
+}
+
+function escapeUser(text: string): string {
+  return escape(text, /[^A-Za-z0-9\-_.~$&+,;=]/g);
+}
+
+function escapedFragment({ fragment, rawFragment }: GoUrl): string {
+  if (rawFragment !== '' && /^[A-Za-z0-9\-_.~$&+,/:;=?@!'()*[\]%]*$/.test(rawFragment)) return rawFragment;
+  return escapeFragment(fragment);
 }

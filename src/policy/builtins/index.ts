@@ -59,4 +59,6 @@ export const REFUSED_BUILTINS: { readonly [name: string]: string } = {
   'http.send': 'a decision never waits for the network; put what it fetches into data',
   'net.lookup_ip_addr': 'a decision never waits for the network',
   'opa.runtime': 'a decision must not depend on the environment of the server',
+  'rego.parse_module':
+    "OPA's parser is a program of its own, which takes half a second; parse where the policy is built, and put what it needs into data",
 };

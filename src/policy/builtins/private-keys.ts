@@ -14,7 +14,7 @@ const FORMATS: { readonly [label: string]: 'pkcs1' | 'pkcs8' | 'sec1' } = {
 /** crypto.parse_private_keys: every private key of a PEM text, or of one in base64, as Go's JSON has it. */
 export function parsePrivateKeys(_: unknown, text: RegoValue): RegoValue {
   const pem = operand(text, 1, 'string');
-  return pem === '' ? null : readKeys(pem).map(describe);
+  return pem === '' ? null : readKeys(pem).map(describePrivateKey);
 }
 
 /** crypto.x509.parse_rsa_private_key: the first private key of a PEM text, of whatever kind, as a JWK. */
@@ -50,7 +50,8 @@ export function readPrivateKey(der: Buffer, type: 'pkcs1' | 'pkcs8' | 'sec1'): K
   return key;
 }
 
-function describe(key: KeyObject): RegoValue {
+/** As the JSON of what Go parses it to. */
+export function describePrivateKey(key: KeyObject): RegoValue {
   const jwk = key.export({ format: 'jwk' });
   switch (key.asymmetricKeyType) {
     case 'rsa':

@@ -10,7 +10,7 @@ export const TAG = {
   SEQUENCE: 0x30,
 } as const;
 
-/** The bytes are not the DER that was expected. Thrown inside this folder only; see readCertificate. */
+/** The bytes are not the DER that was expected. Whoever reads catches it: to nobody else does it say enough. */
 export class DerError extends Error {}
 
 export interface DerElement {

@@ -10,7 +10,7 @@ import {
   decodeTime,
   readAll,
   readOnly,
-} from '../../src/identity/der.js';
+} from '../../src/asn1/der.js';
 import { encodeDer } from '../support/ca.js';
 
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex');
