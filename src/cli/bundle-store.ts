@@ -1,5 +1,8 @@
+import { constants } from 'node:fs';
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+
+const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
 
 /** The last good bundle of each name, on disk, for a restart while its service is away. */
 export interface BundleStore {
@@ -16,7 +19,8 @@ export function createBundleStore(folder: string): BundleStore {
     async save(name, bytes) {
       await mkdir(join(folder, name), { recursive: true, mode: 0o700 });
       const part = `${place(name)}.${process.pid}.part`;
-      const file = await open(part, 'w', 0o600);
+      // A link that somebody laid there is not followed.
+      const file = await open(part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
       try {
         await file.writeFile(bytes);
         // A machine that stops now must not be left with half of it under the whole's name.

@@ -43,8 +43,10 @@ export async function readBundleFile(
   options: OpenBundleOptions & { readonly maxBytes: number },
 ): Promise<BundleContent | Refusal> {
   try {
-    const { size } = await stat(path);
-    if (size > options.maxBytes)
+    const found = await stat(path);
+    // A device or a pipe may never end.
+    if (!found.isFile()) return refuse('bundle_unreadable', `${path} is not a file`);
+    if (found.size > options.maxBytes)
       return refuse('bundle_too_large', `${path} is larger than ${options.maxBytes} bytes`);
     const content = await openBundle(await readFile(path), options);
     return isRefusal(content) ? { ...content, detail: `${path}: ${content.detail}` } : content;

@@ -1,4 +1,5 @@
 import { isMapping } from './checks.js';
+import { parseDuration } from './duration.js';
 import { isPlainHttp } from './location.js';
 import type { Fault } from './problem.js';
 
@@ -54,8 +55,18 @@ function* bundleFaults(policy: Mapping, name: string, bundle: Mapping): Iterable
       yield [at(key), { wrong: 'is for a bundle of a service', mend: 'leave it out' }];
   if (bundle.persist === true && policy.persistence_directory === undefined)
     yield [at('persist'), { wrong: 'has no place', mend: 'set policy.persistence_directory' }];
+  // As text where one of the two is wrong by itself.
+  const { min_delay: least, max_delay: most } = { ...DELAYS, ...mapping(bundle.polling) };
+  if ((milliseconds(least) ?? 0) > (milliseconds(most) ?? Infinity))
+    yield [at('polling', 'min_delay'), { wrong: 'is more than max_delay', mend: 'make the one the lesser' }];
   yield* serviceFaults(policy, bundle, at);
   yield* signingFaults(policy, bundle, at);
+}
+
+const DELAYS = { min_delay: '60s', max_delay: '120s' };
+
+function milliseconds(delay: unknown): number | undefined {
+  return typeof delay === 'string' ? parseDuration(delay) : typeof delay === 'number' ? delay : undefined;
 }
 
 function* serviceFaults(
@@ -64,7 +75,8 @@ function* serviceFaults(
   at: (...path: PropertyKey[]) => PropertyKey[],
 ): Iterable<Found> {
   if (typeof bundle.service !== 'string') return;
-  const service = mapping(policy.services)[bundle.service];
+  const services = mapping(policy.services);
+  const service = Object.hasOwn(services, bundle.service) ? services[bundle.service] : undefined;
   if (service === undefined) {
     yield [at('service'), { wrong: 'is not one of policy.services', mend: 'add it there' }];
     return;

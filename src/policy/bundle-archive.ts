@@ -7,6 +7,9 @@ import { type Unreadable, unreadable } from './bundle-refusal.js';
 /** More than any policy has; each one costs memory beside its bytes. */
 const MOST_FILES = 100_000;
 
+/** Bytes that an archive may have besides its files, and as many as those again. */
+const SLACK = 1024 * 1024;
+
 /**
  * The files of a gzipped tar, by name without a leading `/` or `./`. Links and devices are left out: nothing is ever
  * written to a disk, so a name leads nowhere, and one with `..` is refused all the same. Never rejects.
@@ -24,6 +27,12 @@ export async function unpackBundle(
   // An error anywhere ends the loop below, which reads from the last of the three.
   source.on('error', (error) => gunzip.destroy(error)).pipe(gunzip);
   gunzip.on('error', (error) => archive.destroy(error)).pipe(archive);
+  // What stands between files is no file's, and is held in memory too: headers of headers, and what links say.
+  let inflated = 0;
+  gunzip.on('data', (chunk: Buffer) => {
+    inflated += chunk.length;
+    if (inflated > 2 * maxBytes + SLACK) archive.destroy(new TooLarge());
+  });
   let total = 0;
   try {
     for await (const entry of archive) {
@@ -39,19 +48,25 @@ export async function unpackBundle(
       const chunks: Buffer[] = [];
       for await (const chunk of entry as AsyncIterable<Buffer>) {
         total += chunk.length;
-        if (total > maxBytes)
-          return refuse('bundle_too_large', `the bundle unpacks to more than ${maxBytes} bytes`);
+        if (total > maxBytes) return tooLarge(maxBytes);
         chunks.push(chunk);
       }
       files.set(name, Buffer.concat(chunks));
     }
   } catch (error) {
+    if (error instanceof TooLarge) return tooLarge(maxBytes);
     return unreadable(`the bundle is not a gzipped tar archive (${(error as Error).message})`);
   } finally {
     gunzip.destroy();
     archive.destroy();
   }
   return files;
+}
+
+class TooLarge extends Error {}
+
+function tooLarge(maxBytes: number): Unreadable {
+  return refuse('bundle_too_large', `the bundle unpacks to more than ${maxBytes} bytes`);
 }
 
 /** A gzipped tar of these files, under names with a slash in front, as OPA writes them. Equal files give equal bytes. */

@@ -54,6 +54,9 @@ const FIRST_RETRY = 500;
 /** Milliseconds between two requests at least, however fast the server answers a long poll. */
 const BREATH = 1_000;
 
+/** Characters. Servers bound the headers that they take. */
+const LONGEST_ETAG = 1024;
+
 /** What a server that does long polling says of its bundles. */
 const LONG_POLLING = 'application/vnd.openpolicyagent.bundles';
 
@@ -84,7 +87,8 @@ export function createBundlePoller(options: BundlePollerOptions): BundlePoller {
     longPolling = options.longPolling > 0 && isLongPolling(answer.contentType);
     failures = 0;
     const refusal = await updated(answer.body);
-    if (refusal === undefined) etag = answer.etag;
+    // One that no server could take back is none.
+    if (refusal === undefined) etag = (answer.etag?.length ?? 0) > LONGEST_ETAG ? undefined : answer.etag;
   }
 
   async function ask(wait: boolean): Promise<void> {

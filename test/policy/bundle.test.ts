@@ -211,6 +211,18 @@ describe('a bundle', () => {
     expect(await read(bytes, { maxBytes: 10_003 })).toBe('the bundle unpacks to more than 10003 bytes');
   });
 
+  test('that hides its size between files is refused before it is unpacked', async () => {
+    const archive = pack();
+    archive.entry({ name: 'a', type: 'symlink', linkname: 'b', pax: { comment: 'x'.repeat(3_000_000) } });
+    archive.entry({ name: WASM[0] }, WASM[1]);
+    archive.finalize();
+    const chunks: Buffer[] = [];
+    for await (const chunk of archive) chunks.push(chunk as Buffer);
+    expect(await read(gzipSync(Buffer.concat(chunks)), { maxBytes: 100_000 })).toBe(
+      'the bundle unpacks to more than 100000 bytes',
+    );
+  });
+
   test('that unpacks to more than it may is refused before it is unpacked', async () => {
     const bomb = await bundleOf(WASM, ['/data.json', `{"a":"${'0'.repeat(5_000_000)}"}`]);
     expect(bomb.length).toBeLessThan(20_000);
