@@ -37,6 +37,22 @@ describe('docs/decision-log.md', () => {
     expect(rows.sort()).toEqual([...(await fields())].sort());
   });
 
+  test('has a line for every field that a shadow policy adds', async () => {
+    const sink = new Sink();
+    const log = createDecisionLog({ labels: {}, destination: sink, onDrop: () => undefined });
+    const answer = { revision: 'r', bundles: { b: { revision: 'r' } }, milliseconds: 1 };
+    const seen = { observation: await observe(), path: 'a/b' };
+    log.recordShadow({ ...seen, difference: 'different', answer, result: permit });
+    log.recordShadow({
+      ...seen,
+      difference: 'error',
+      answer: { ...answer, code: 'policy_error', detail: 'x' },
+    });
+    const there = sink.events().flatMap(({ shadow }) => Object.keys(shadow as object));
+    const rows = [...page.matchAll(/`shadow\.(\w+)`/g)].map(([, name]) => name);
+    expect(rows.sort()).toEqual([...new Set(there)].sort());
+  });
+
   test('shows a line with fields that there are', async () => {
     const shown = JSON.parse(/```json\n([\s\S]*?)```/.exec(page)![1]!) as object;
     const known = await fields();
