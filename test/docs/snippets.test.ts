@@ -10,6 +10,7 @@ import { parseConfig } from '../../src/config/load.js';
 import { ConfigError } from '../../src/config/problem.js';
 import { isRefusal } from '../../src/errors/refusal.js';
 import { compileRego } from '../../src/rego/compiler.js';
+import { librarySources } from '../support/library.js';
 import { type Snippet, snippets } from './snippets.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -77,7 +78,8 @@ const RUN: { [language: string]: (snippet: Snippet) => void | Promise<void> } = 
       text.slice(text.indexOf(name) + name.length).replace(/^(#|import).*$/gm, ''),
     )?.[1];
     const entrypoints = [`${name.replaceAll('.', '/')}/${rule}`];
-    const compiled = await compileRego([{ path: 'policy.rego', content: text }], { entrypoints });
+    const library = text.includes('data.countersign') ? await librarySources() : [];
+    const compiled = await compileRego([...library, { path: 'policy.rego', content: text }], { entrypoints });
     if (isRefusal(compiled)) throw new Error(compiled.detail);
   },
   promql: ({ text }) => checkPromql(text.trim()),

@@ -50,7 +50,10 @@ describe('the default policy', () => {
       wasmInstance.exports.opa_json_dump(wasmInstance.exports.builtins()),
     );
     expect(text.toString('latin1', 0, text.indexOf(0))).toBe('{}');
-    expect(compiled.builtins.map(({ name }) => name)).toEqual(['concat', 'count', 'startswith']);
+    const called = compiled.builtins.filter(({ locations }) =>
+      locations.some(({ file }) => file.startsWith('mesh/')),
+    );
+    expect(called.map(({ name }) => name)).toEqual(['concat', 'count', 'startswith']);
   });
 
   test.each([
