@@ -4,6 +4,7 @@ import { buildCommand } from './build.js';
 import { checkCommand } from './check.js';
 import { configCommand } from './config.js';
 import { demoCommand } from './demo.js';
+import { explainCommand } from './explain.js';
 import { Failure } from './failure.js';
 import { fmtCommand } from './fmt.js';
 import { serveCommand } from './serve.js';
@@ -20,6 +21,7 @@ const program = new Command('countersign')
   .addCommand(fmtCommand())
   .addCommand(buildCommand())
   .addCommand(signCommand())
+  .addCommand(explainCommand())
   .addCommand(configCommand())
   .addCommand(demoCommand());
 

@@ -15,10 +15,12 @@ import (
 
 // commands maps a name to what reads its request and gives its answer.
 var commands = map[string]func(request *json.Decoder) (answer any, err error){
-	"build": build,
-	"check": checkSources,
-	"fmt":   formatFiles,
-	"test":  test,
+	"build":   build,
+	"check":   checkSources,
+	"eval":    eval,
+	"explain": explain,
+	"fmt":     formatFiles,
+	"test":    test,
 }
 
 func main() {
