@@ -7,6 +7,8 @@ import { demoCommand } from './demo.js';
 import { explainCommand } from './explain.js';
 import { Failure } from './failure.js';
 import { fmtCommand } from './fmt.js';
+import { initCommand } from './init.js';
+import { inspectCommand } from './inspect.js';
 import { serveCommand } from './serve.js';
 import { testCommand } from './test.js';
 import { signCommand } from './sign.js';
@@ -21,6 +23,8 @@ const program = new Command('countersign')
   .addCommand(fmtCommand())
   .addCommand(buildCommand())
   .addCommand(signCommand())
+  .addCommand(inspectCommand())
+  .addCommand(initCommand())
   .addCommand(explainCommand())
   .addCommand(configCommand())
   .addCommand(demoCommand());
