@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import type { Attributes, HttpRequest } from '../../src/envoy/messages.js';
 import { framed, orderBytes } from '../support/grpc-service.js';
 import type { DifferenceName } from './differences.js';
@@ -36,6 +37,13 @@ const grpc = (body: HttpRequest, path = '/shop.v1.Orders/Place', type = 'applica
 });
 
 const result = (value: unknown): HttpRequest => get('/', { result: JSON.stringify(value) });
+
+const bearer = (claims: object, secret = 'a secret of at least 32 characters'): HttpRequest => {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const signed = `${part({ alg: 'HS256', typ: 'JWT' })}.${part(claims)}`;
+  const signature = createHmac('sha256', secret).update(signed).digest('base64url');
+  return get('/', { authorization: `Bearer ${signed}.${signature}` });
+};
 
 const lines = (...all: string[]) => all.join('\r\n');
 const part = (name: string, value: string, ...headers: string[]) =>
@@ -478,6 +486,13 @@ export const CASES: readonly Case[] = [
     allowed: true,
   }),
   of('form', 'another form', post(urlencoded, { body: 'scope=x' }), { allowed: false }),
+  of('jwt', 'an admin', bearer({ sub: 'alice', roles: ['user', 'admin'] }), { allowed: true }),
+  of('jwt', 'a user', bearer({ sub: 'bob', roles: ['user'] }), { allowed: false }),
+  of('jwt', 'an admin whose token has expired', bearer({ sub: 'alice', roles: ['admin'], exp: 1 }), {
+    allowed: false,
+  }),
+  of('jwt', 'a token of somebody else', bearer({ sub: 'alice', roles: ['admin'] }, 'x'), { allowed: false }),
+  of('jwt', 'no token', get('/'), { allowed: false }),
   of('grpc', 'a small order', grpc({ rawBody: tea }), { allowed: true }),
   of('grpc', 'a large order', grpc({ rawBody: framed(orderBytes({ count: 11, id: '7' })) }), {
     allowed: false,

@@ -74,6 +74,22 @@ decision := {"allowed": true, "headers": {"x-caller": caller}} if {
 }
 `,
 
+  /** Takes the bearer token apart by itself, as a policy does that nobody verifies tokens for. */
+  jwt: `
+default decision := {"allowed": false, "http_status": 401, "headers": {"www-authenticate": "Bearer"}}
+
+decision := {"allowed": true, "headers": {"x-user": claims.sub, "x-roles": sprintf("%v", [claims.roles])}} if {
+	"admin" in claims.roles
+}
+
+claims := payload if {
+	[scheme, token] := split(input.attributes.request.http.headers.authorization, " ")
+	lower(scheme) == "bearer"
+	[valid, _, payload] := io.jwt.decode_verify(token, {"secret": "a secret of at least 32 characters", "alg": "HS256"})
+	valid
+}
+`,
+
   /** A gRPC service: method by path, message by field. */
   grpc: `
 import rego.v1
@@ -110,7 +126,7 @@ decision := {
 	"allowed": true,
 	"request_headers_to_remove": {name | some name in ["x-b", "x-a", "x-b"]},
 	"headers": {concat("-", ["x-part", format_int(i, 10)]): part | some i, part in input.parsed_path},
-	"dynamic_metadata": {"first": {p | p := input.parsed_path[0]}, "n": count(input.parsed_path)},
+	"dynamic_metadata": {"paths": {p | some p in input.parsed_path}, "n": count(input.parsed_path)},
 }
 `,
 };
