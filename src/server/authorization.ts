@@ -31,7 +31,7 @@ export function createAuthorization(options: AuthorizationOptions): UnaryMethod 
     const started = process.hrtime.bigint();
     try {
       const request = decode(call.message);
-      const facts = isRefusal(request) ? request : toFacts(request);
+      const facts = isRefusal(request) ? request : toFacts(request, options.descriptors);
       const factsDone = process.hrtime.bigint();
       const decision = options.pipeline.decide(facts, { deadline: call.deadline });
       const answer = (settled: Decision) => {
