@@ -6,7 +6,7 @@ import { decodeUtf8 } from './utf8.js';
 
 /** urlquery.*, as Go's net/url reads and writes queries (application/x-www-form-urlencoded) */
 export const URL_QUERY: Builtins = {
-  'urlquery.encode': (_, text) => escape(operand(text, 1, 'string')),
+  'urlquery.encode': (_, text) => escapeQuery(operand(text, 1, 'string')),
 
   'urlquery.decode': (_, text) => unescape(operand(text, 1, 'string')),
 
@@ -17,7 +17,7 @@ export const URL_QUERY: Builtins = {
     ]);
     return members
       .sort(([a], [b]) => compareValues(a, b))
-      .flatMap(([name, values]) => values.map((value) => `${escape(name)}=${escape(value)}`))
+      .flatMap(([name, values]) => values.map((value) => `${escapeQuery(name)}=${escapeQuery(value)}`))
       .join('&');
   },
 
@@ -43,7 +43,8 @@ export const URL_QUERY: Builtins = {
 /** Go's own bound. */
 const MOST_PARAMETERS = 10_000;
 
-function escape(text: string): string {
+/** `url.QueryEscape`. */
+export function escapeQuery(text: string): string {
   return encodeURIComponent(text.toWellFormed())
     .replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
     .replaceAll('%20', '+');

@@ -8,7 +8,7 @@ export type GoValue =
 export class GoInt {
   constructor(
     readonly value: bigint,
-    readonly type: 'int' | 'int32' | 'int64' = 'int',
+    readonly type: 'int' | 'uint8' | 'int64' = 'int',
   ) {}
 }
 
