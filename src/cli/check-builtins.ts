@@ -18,18 +18,24 @@ export async function builtinErrors(
   const bundle = await readBundle(built);
   if (isRefusal(bundle)) return [{ code: 'wasm_invalid', message: bundle.detail }];
   const required = await requiredBuiltins(bundle.wasm);
-  return required
+  const errors = required
     .filter((name) => !Object.hasOwn(HOST_BUILTINS, name))
-    .flatMap((name) => {
+    .flatMap((name): RegoError[] => {
       const why = Object.hasOwn(REFUSED_BUILTINS, name) ? REFUSED_BUILTINS[name]! : 'Countersign has none';
       const error = { code: 'builtin_missing', message: `${name} is not here: ${why}` };
       const places = builtins.find((use) => use.name === name)?.locations ?? [];
       if (places.length === 0) return [error];
-      return places.map((location) => {
+      return places.map((location): RegoError => {
         const lineText = sources.find(({ path }) => path === location.file)?.content.split('\n')[
           location.row - 1
         ];
         return { ...error, location, ...(lineText !== undefined && { lineText }) };
       });
     });
+  return errors.sort(byPlace);
+}
+
+function byPlace({ location: a }: RegoError, { location: b }: RegoError): number {
+  if (a === undefined || b === undefined) return Number(b === undefined) - Number(a === undefined);
+  return a.file === b.file ? a.row - b.row || a.col - b.col : a.file < b.file ? -1 : 1;
 }

@@ -1,6 +1,6 @@
 import { formatRegoErrors } from '../rego/errors.js';
 import type { ComparedTest, TestReport } from './test-report.js';
-import { testText } from './test-text.js';
+import { testLines } from './test-text.js';
 
 /** A report as CI servers read it: JUnit's XML, one suite a package, times in seconds. */
 export function testJunit({ tests }: TestReport): string {
@@ -45,15 +45,7 @@ function detail(test: ComparedTest): string | undefined {
   if (!failed(test)) return undefined;
   const { location, text } = test.failure ?? { location: test.location, text: test.name };
   const message = test.differs ?? `${location.file}:${location.row}: ${text}`;
-  return `<failure message="${escape(message)}">${escape(why(test))}</failure>`;
-}
-
-function why(test: ComparedTest): string {
-  const summary = { passed: 0, failed: 1, errors: 0, skipped: 0 };
-  return testText({ tests: [test], summary, ok: false }, false)
-    .split('\n')
-    .slice(1, -3)
-    .join('\n');
+  return `<failure message="${escape(message)}">${escape(testLines(test, false).join('\n'))}</failure>`;
 }
 
 const ENTITIES: { readonly [character: string]: string } = {

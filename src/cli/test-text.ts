@@ -22,7 +22,8 @@ export function testText(report: TestReport, verbose: boolean): string {
 
 const WORD = { pass: 'pass', fail: 'FAIL', error: 'ERROR', skip: 'skip' };
 
-function testLines(test: TestReport['tests'][number], verbose: boolean): string[] {
+/** One test: its outcome, and below it why. */
+export function testLines(test: TestReport['tests'][number], verbose: boolean): string[] {
   const took = test.outcome === 'skip' ? '' : ` (${test.duration.toFixed(1)} ms)`;
   const lines = [`${WORD[test.outcome]} ${test.package}.${test.name}, line ${test.location.row}${took}`];
   if (test.error) lines.push(...indent(formatRegoErrors([test.error]).split('\n'), 4));

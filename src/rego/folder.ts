@@ -22,6 +22,7 @@ export async function readRegoFolder(
 ): Promise<readonly RegoSource[] | RegoFolderRefusal> {
   try {
     const root = await realOf(folder, 'no such folder');
+    if (!(await stat(root)).isDirectory()) return refused(`${folder}: not a folder`);
     const sources: RegoSource[] = [];
     await readFolder({ root, shown: folder, tests, sources }, '', []);
     if (!sources.some(({ path }) => path.endsWith('.rego'))) {

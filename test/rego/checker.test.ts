@@ -63,7 +63,23 @@ allow if {
     expect(said(errors)).toEqual([
       '7:6 rego_type_error: who has no spifee_id: did you mean spiffe_id?',
       '10:16 rego_type_error: input.token has no scope: did you mean scopes?',
-      '14:2 rego_type_error: match error',
+      '14:2 rego_type_error: these are never equal',
+    ]);
+  });
+
+  test('finds a name that stands elsewhere, what has no members, and lists that are compared with a value', async () => {
+    const { errors } = await check(
+      'a if input.claims.sub == "x"\n\nb if input.request.path[0] == "a"\n\nc if input.token.scopes == "a"',
+    );
+    expect(errors.map(({ message }) => message.split('\n'))).toEqual([
+      ['input has no claims: did you mean input.token.claims?', expect.stringMatching(/^it has: attributes/)],
+      ['input.request.path has no members: it is a string'],
+      [
+        'these are never equal',
+        'left  : array[string]',
+        'right : string',
+        '`in` asks whether a list holds a value: "a" in input.token.scopes',
+      ],
     ]);
   });
 
@@ -304,10 +320,47 @@ describe('a warning tells of what is not verified', () => {
     ['input.attributes.request.http.headers["X-Tenant"]', 'header_case', '"x-tenant" is'],
     ['input.source_principal', 'unverified_identity', 'use input.identity.spiffe_id'],
     ['input.attributes.source.principal', 'unverified_identity', 'use input.identity.spiffe_id'],
+    [
+      'object.get(input, ["attributes", "source", "principal"], "")',
+      'unverified_identity',
+      'use input.identity',
+    ],
+    [
+      'object.get(input.attributes.request.http.headers, "authorization", "")',
+      'unverified_token',
+      'use input.token',
+    ],
   ])('%s', async (ref, code, mend) => {
     const { warnings } = await check(`default allow := false\n\nallow if ${ref} == "x"`);
     expect(warnings).toMatchObject([{ code, location: { row: 5, col: 10 } }]);
     expect(warnings[0]!.message).toContain(mend);
+  });
+});
+
+test('a warning tells of an unverified header behind a variable, and of a pattern that is none', async () => {
+  const { warnings } = await check(`default allow := false
+
+allow if {
+	http := input.attributes.request.http
+	headers := http.headers
+	headers.authorization == "x"
+}
+
+allow if regex.match("(", input.request.path)`);
+  expect(said(warnings)).toEqual([
+    expect.stringMatching(/^8:2 unverified_token: /),
+    expect.stringMatching(/^11:10 pattern_invalid: this is always undefined: .*missing closing/),
+  ]);
+});
+
+describe('what does not parse is told with the mend', () => {
+  test.each([
+    ['defalt allow := false', 'var cannot be used for rule name: did you mean default?'],
+    ['allow if {\n\tinput.token', 'something that was opened with {, [ or ( is not closed'],
+    ['allow { input.token }', '`if` keyword is required before rule body'],
+  ])('%j', async (rules, message) => {
+    const { errors } = await check(rules);
+    expect(errors[0]!.message).toContain(message);
   });
 });
 

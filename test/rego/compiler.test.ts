@@ -43,6 +43,7 @@ describe('a bundle', () => {
       roots: [''],
       wasm: [{ entrypoint: 'app/allow', module: '/policy.wasm' }],
       rego_version: 1,
+      metadata: { countersign: { reads: { 'app/allow': { input: [['user']], pure: true } } } },
     });
   });
 

@@ -99,4 +99,15 @@ describe('readRegoFolder', () => {
     await write('data.json', 'a_test.rego');
     expect(await refusal()).toBe(`${root}: no .rego file in it, tests aside`);
   });
+
+  test('reads tests too if asked', async () => {
+    await write('a.rego', 'a_test.rego');
+    const sources = await readRegoFolder(root, { tests: true });
+    expect(!isRefusal(sources) && sources.map(({ path }) => path)).toEqual(['a.rego', 'a_test.rego']);
+  });
+
+  test('says that a file is no folder', async () => {
+    await write('a.rego');
+    expect(await refusal(join(root, 'a.rego'))).toBe(`${join(root, 'a.rego')}: not a folder`);
+  });
 });

@@ -43,23 +43,34 @@ func build(decoder *json.Decoder) (any, error) {
 	}
 	builtins := builtinUses(compiler.Modules)
 
-	built, err := compileToWasm(loaded, request.Entrypoints, request.Revision)
+	entrypoints := map[string]any{}
+	for _, entrypoint := range request.Entrypoints {
+		entrypoints[entrypoint] = entrypointReads(compiler, entrypoint)
+	}
+	built, err := compileToWasm(loaded, request.Entrypoints, request.Revision, map[string]any{
+		"countersign": map[string]any{"reads": entrypoints},
+	})
 	if err != nil {
 		return buildAnswer{Errors: locate(problemsOf(err, "build_error"), request.Files)}, nil
 	}
 	return buildAnswer{Bundle: built, Builtins: builtins}, nil
 }
 
-// compileToWasm gives the bundle as a .tar.gz.
-func compileToWasm(loaded *bundle.Bundle, entrypoints []string, revision string) ([]byte, error) {
+// compileToWasm gives the bundle as a .tar.gz, with `metadata` in its manifest unless that is nil.
+func compileToWasm(
+	loaded *bundle.Bundle, entrypoints []string, revision string, metadata map[string]any,
+) ([]byte, error) {
 	var out bytes.Buffer
-	err := compile.New().
+	compiler := compile.New().
 		WithTarget(compile.TargetWasm).
 		WithRegoVersion(ast.RegoV1).
 		WithBundle(loaded).
 		WithEntrypoints(entrypoints...).
 		WithRevision(revision).
-		WithOutput(&out).
-		Build(context.Background())
+		WithOutput(&out)
+	if metadata != nil {
+		compiler.WithMetadata(&metadata)
+	}
+	err := compiler.Build(context.Background())
 	return out.Bytes(), err
 }

@@ -87,7 +87,16 @@ func inspect(files []sourceFile) []problem {
 			problems = append(problems, p)
 		}
 	}
-	return locate(problems, files)
+	problems = locate(problems, files)
+	for i, p := range problems {
+		// OPA takes a keyword that is misspelt for a rule.
+		if words := strings.Fields(p.LineText); len(words) > 1 && p.Message == "var cannot be used for rule name" {
+			if meant := closest(words[0], []string{"default", "import", "package"}); meant != "" && meant != words[0] {
+				problems[i].Message += fmt.Sprintf(": did you mean %s?", meant)
+			}
+		}
+	}
+	return problems
 }
 
 func parseData(file sourceFile) error {

@@ -55,6 +55,12 @@ func problemsOf(err error, code string) []problem {
 // message joins an error's text with what OPA has to add ("have: …", "want: …"). A parse error adds the
 // source line with a caret, which LineText and Col say already.
 func message(e *ast.Error) string {
+	switch {
+	case e.Code == ast.ParseErr && e.Message == "unexpected eof token":
+		return e.Message + ": something that was opened with {, [ or ( is not closed"
+	case strings.HasPrefix(e.Message, "conflicting rule for data path"):
+		return e.Message + ": a data file gives it a value already"
+	}
 	if e.Details == nil || e.Code == ast.ParseErr {
 		return e.Message
 	}

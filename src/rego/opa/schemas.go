@@ -165,6 +165,30 @@ func (s *schemas) enumOf(ref ast.Ref) []any {
 	return values
 }
 
+// inputAt is the path of the input that ends in a name, the least deep of them; empty where there is none.
+func (s *schemas) inputAt(name string) string {
+	type place struct {
+		path   string
+		schema map[string]any
+	}
+	for level := []place{{"input", s.input}}; len(level) > 0; {
+		var below []place
+		for _, at := range level {
+			properties, _ := at.schema["properties"].(map[string]any)
+			for _, key := range util.KeysSorted(properties) {
+				if key == name {
+					return at.path + "." + key
+				}
+				if property, ok := properties[key].(map[string]any); ok {
+					below = append(below, place{at.path + "." + key, property})
+				}
+			}
+		}
+		level = below
+	}
+	return ""
+}
+
 // hasData tells whether the schema of data knows of a path.
 func (s *schemas) hasData(ref ast.Ref) bool {
 	schema := s.data

@@ -53,7 +53,7 @@ func checkSources(decoder *json.Decoder) (any, error) {
 	compiler := compileStrictly(loaded, schemas)
 	if compiler.Failed() {
 		for _, err := range compiler.Errors {
-			answer.Errors = append(answer.Errors, explained(err, compiler, loaded))
+			answer.Errors = append(answer.Errors, explained(err, loaded, schemas))
 		}
 		slices.SortStableFunc(answer.Errors, func(a, b problem) int { return comparePlaces(a.place, b.place) })
 	} else {
@@ -88,7 +88,7 @@ func buildPolicies(files []sourceFile, entrypoints []string) ([]byte, []problem)
 	if _, problems := check(loaded, entrypoints); len(problems) > 0 {
 		return nil, problems
 	}
-	built, err := compileToWasm(loaded, entrypoints, "")
+	built, err := compileToWasm(loaded, entrypoints, "", nil)
 	if err != nil {
 		return nil, problemsOf(err, "build_error")
 	}

@@ -9,18 +9,28 @@ import (
 	"github.com/agnivade/levenshtein"
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/bundle"
+	"github.com/open-policy-agent/opa/v1/types"
 )
 
 const maxNames = 30
 
 // explained is a compiler's error with what an author needs to mend it: the very name that is wrong, and the
 // one that was probably meant.
-func explained(err *ast.Error, compiler *ast.Compiler, loaded *bundle.Bundle) problem {
+func explained(err *ast.Error, loaded *bundle.Bundle, schemas *schemas) problem {
 	told := problem{Code: err.Code, Message: message(err), place: placeOf(err.Location)}
 	switch detail := err.Details.(type) {
 	case *ast.RefErrInvalidDetail:
 		if detail.Have == nil && detail.Pos < len(detail.Ref) {
-			explainRef(&told, detail)
+			explainRef(&told, detail, schemas)
+		}
+	case *ast.RefErrUnsupportedDetail:
+		if detail.Pos < len(detail.Ref) && detail.Have != nil && !isFunction(detail.Have) {
+			told.Message = fmt.Sprintf("%s has no members: it is a %s", detail.Ref[:detail.Pos+1], types.Sprint(detail.Have))
+		}
+	case *ast.UnificationErrDetail:
+		told.Message = "these are never equal\n" + strings.Join(detail.Lines(), "\n")
+		if isList(detail.Left) != isList(detail.Right) {
+			told.Message += "\n`in` asks whether a list holds a value: \"a\" in input.token.scopes"
 		}
 	case nil:
 		if match := unknownName.FindStringSubmatch(err.Message); match != nil && err.Location != nil {
@@ -36,7 +46,7 @@ func explained(err *ast.Error, compiler *ast.Compiler, loaded *bundle.Bundle) pr
 var unknownName = regexp.MustCompile(`^var (\w+) is unsafe$|^undefined function (?:data\.)?([\w.]+)$`)
 
 // explainRef tells of a member that is not there.
-func explainRef(told *problem, detail *ast.RefErrInvalidDetail) {
+func explainRef(told *problem, detail *ast.RefErrInvalidDetail, schemas *schemas) {
 	wrong := detail.Ref[detail.Pos]
 	name, ok := wrong.Value.(ast.String)
 	if !ok {
@@ -54,6 +64,8 @@ func explainRef(told *problem, detail *ast.RefErrInvalidDetail) {
 	told.Message = fmt.Sprintf("%s has no %s", detail.Ref[:detail.Pos], string(name))
 	if meant := closest(string(name), names); meant != "" {
 		told.Message += fmt.Sprintf(": did you mean %s?", meant)
+	} else if elsewhere := schemas.inputAt(string(name)); elsewhere != "" && detail.Ref[0].Equal(ast.InputRootDocument) {
+		told.Message += fmt.Sprintf(": did you mean %s?", elsewhere)
 	}
 	switch {
 	case len(names) > maxNames:
@@ -61,6 +73,19 @@ func explainRef(told *problem, detail *ast.RefErrInvalidDetail) {
 	case len(names) > 0:
 		told.Message += "\nit has: " + strings.Join(names, ", ")
 	}
+}
+
+func isFunction(kind types.Type) bool {
+	_, ok := kind.(*types.Function)
+	return ok
+}
+
+func isList(kind types.Type) bool {
+	switch kind.(type) {
+	case *types.Array, *types.Set:
+		return true
+	}
+	return false
 }
 
 // closest is the name that differs least, if it is close enough for a slip of the hand; else empty.

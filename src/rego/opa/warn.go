@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -17,8 +18,10 @@ func warnings(compiler *ast.Compiler, loaded *bundle.Bundle, schemas *schemas, e
 		found = append(found, withoutDefault(compiler, loaded, entrypoint)...)
 	}
 	for _, module := range policiesOf(compiler.Modules) {
+		found = append(found, indirectlyUnverified(module)...)
+		found = append(found, brokenPatterns(module)...)
 		ast.WalkRefs(module, func(ref ast.Ref) bool {
-			found = append(found, unverified(ref)...)
+			found = append(found, unverified(ref, ref[0].Location)...)
 			found = append(found, unknownData(ref, compiler, loaded, schemas)...)
 			return false
 		})
@@ -36,7 +39,7 @@ func warning(code string, location *ast.Location, format string, values ...any) 
 }
 
 // unverified warns of what a client can write, where a verified fact is to be had.
-func unverified(ref ast.Ref) []problem {
+func unverified(ref ast.Ref, location *ast.Location) []problem {
 	if !ref[0].Equal(ast.InputRootDocument) {
 		return nil
 	}
@@ -49,7 +52,6 @@ func unverified(ref ast.Ref) []problem {
 			names = append(names, string(name))
 		}
 	}
-	location := ref[0].Location
 	path := strings.Join(names, ".")
 	if header, ok := strings.CutPrefix(path, "input.attributes.request.http.headers."); ok && len(names) > 5 {
 		switch lower := strings.ToLower(header); {
@@ -70,6 +72,90 @@ func unverified(ref ast.Ref) []problem {
 			"%s is not verified: use input.identity.spiffe_id", path)}
 	}
 	return nil
+}
+
+// indirectlyUnverified finds the same behind a variable (`http := input.attributes.request.http`) and in object.get.
+func indirectlyUnverified(module *ast.Module) []problem {
+	var found []problem
+	ast.WalkBodies(module, func(body ast.Body) bool {
+		named := map[ast.Var]ast.Ref{}
+		// What a variable stands for comes first, wherever the compiler has put it.
+		for _, expr := range body {
+			if operator, left, right := comparison(expr); operator == "==" && !expr.Negated {
+				name, isVar := left.Value.(ast.Var)
+				ref, isRef := right.Value.(ast.Ref)
+				if isVar && isRef {
+					named[name] = ref
+				}
+			}
+		}
+		whole := func(ref ast.Ref) ast.Ref {
+			for range named {
+				name, ok := ref[0].Value.(ast.Var)
+				if !ok || named[name] == nil {
+					break
+				}
+				ref = named[name].Concat(ref[1:])
+			}
+			return ref
+		}
+		ast.WalkExprs(body, func(expr *ast.Expr) bool {
+			if !expr.IsCall() || expr.Operator().String() != "object.get" || len(expr.Operands()) < 2 {
+				return false
+			}
+			var object ast.Ref
+			switch value := expr.Operand(0).Value.(type) {
+			case ast.Ref:
+				object = whole(value)
+			case ast.Var:
+				object = whole(ast.Ref{expr.Operand(0)})
+			}
+			switch key := expr.Operand(1).Value.(type) {
+			case ast.String:
+				object = object.Append(expr.Operand(1))
+			case *ast.Array:
+				key.Foreach(func(term *ast.Term) { object = object.Append(term) })
+			}
+			if len(object) > 1 {
+				found = append(found, unverified(object, expr.Location)...)
+			}
+			return false
+		})
+		ast.WalkRefs(body, func(ref ast.Ref) bool {
+			if full := whole(ref); len(full) > len(ref) {
+				found = append(found, unverified(full, ref[0].Location)...)
+			}
+			return false
+		})
+		return false
+	})
+	return found
+}
+
+// patternOperands tells which operand of a built-in is a regular expression.
+var patternOperands = map[string]int{
+	"regex.match": 0, "regex.find_n": 0, "regex.find_all_string_submatch_n": 0, "regex.split": 0, "regex.replace": 1,
+}
+
+// brokenPatterns warns of regular expressions that are none: such a call is undefined each time.
+func brokenPatterns(module *ast.Module) []problem {
+	var found []problem
+	ast.WalkExprs(module, func(expr *ast.Expr) bool {
+		if !expr.IsCall() {
+			return false
+		}
+		operand, ok := patternOperands[expr.Operator().String()]
+		if !ok || operand >= len(expr.Operands()) {
+			return false
+		}
+		if pattern, ok := expr.Operand(operand).Value.(ast.String); ok {
+			if _, err := regexp.Compile(string(pattern)); err != nil {
+				found = append(found, warning("pattern_invalid", expr.Location, "this is always undefined: %v", err))
+			}
+		}
+		return false
+	})
+	return found
 }
 
 // unknownData warns of data that no rule, no data file and no schema knows of.
