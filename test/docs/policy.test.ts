@@ -7,10 +7,12 @@ import { parseExact, stringifyExact } from '../../src/json/exact.js';
 import { HOST_BUILTINS, REFUSED_BUILTINS } from '../../src/policy/builtins/index.js';
 import { readBundle } from '../../src/policy/bundle.js';
 import { loadPolicy } from '../../src/policy/evaluator.js';
+import { requiredBuiltins } from '../../src/policy/required-builtins.js';
 import { readResult } from '../../src/policy/result.js';
 import type { PolicyResult } from '../../src/policy/types.js';
 import { compileRego } from '../../src/rego/compiler.js';
 import { facts, pipeline } from '../decision/fakes.js';
+import { describeOpa, opa } from '../support/opa.js';
 
 const page = await readFile(new URL('../../docs/policy.md', import.meta.url), 'utf8');
 
@@ -109,49 +111,65 @@ describe('docs/policy.md', () => {
 
   test('has examples', () => expect(examples.length).toBeGreaterThanOrEqual(3));
 
-  test('names every built-in that the host supplies or refuses', () => {
-    const section = /## Built-ins\n([\s\S]*?)\n## /.exec(page)![1]!;
-    for (const name of [...Object.keys(HOST_BUILTINS), ...Object.keys(REFUSED_BUILTINS)])
-      expect(section).toContain(`\`${name}\``);
+  describe('tells of built-ins', () => {
+    test('which are refused, and no other', () => {
+      const refused = tableOf('## Built-ins').map(([name]) => unquoted(name!));
+      expect(refused.sort()).toEqual(Object.keys(REFUSED_BUILTINS).sort());
+    });
+
+    test('at what bound each gives up', async () => {
+      const rows = tableOf('### Bounds').map(([, most]) => Number(most!.replaceAll(',', '')));
+      const inCode = BOUNDS.map(async ([file, name]) => {
+        const source = await readFile(new URL(`../../src/policy/builtins/${file}`, import.meta.url), 'utf8');
+        return product(new RegExp(`const ${name} = ([\\d_ *]+)n?;`).exec(source)?.[1] ?? 'none');
+      });
+      expect(rows).toEqual(await Promise.all(inCode));
+    });
+
+    test('what a failure comes to', async () => {
+      const rows = tableOf('### When one fails').map(
+        ([call, outcome]) => [unquoted(call!), outcome] as const,
+      );
+      const answers = await evaluateAll(rows.map(([call]) => call));
+      const outcomes = answers.map((answer) =>
+        isRefusal(answer) ? (answer.code === 'policy_undefined' ? 'undefined' : 'ends') : 'a value',
+      );
+      expect(outcomes).toEqual(rows.map(([, outcome]) => outcome));
+    });
+
+    test('what becomes of large integers', async () => {
+      const rows = tableOf('### Large integers').map((cells) => cells.map(unquoted));
+      const answers = await evaluateAll(rows.map(([expression]) => expression!));
+      const values = answers.map((answer) => {
+        if (isRefusal(answer)) throw new Error(answer.detail);
+        return stringifyExact(answer.dynamicMetadata!['value']);
+      });
+      expect(values).toEqual(rows.map(([, value]) => value));
+    });
   });
 
-  describe('tells of built-ins', () => {
-    const rows = [...page.matchAll(/^\| [a-z]+ \| (`.*) \| (`.*) \|$/gm)];
-    const listed = (column: 1 | 2) =>
-      rows.flatMap((row) => [...row[column]!.matchAll(/`([a-z0-9_.]+)`/g)].map(([, name]) => name!));
-
-    /** Loads a policy that calls all of these. */
-    async function load(names: readonly string[]) {
-      const unknown = names.filter((name) => !(name in CALLS));
-      expect(unknown).toEqual([]);
-      const body = names.map((name, index) => `\tx${index} := ${name}(${CALLS[name]!.join(', ')})`);
-      const used = names.map((_, index) => `\tx${index} != "never"`);
-      const content = `package test\n\ndecision if {\n${[...body, ...used].join('\n')}\n}\n`;
-      const entrypoints = ['test/decision'];
-      const compiled = await compileRego([{ path: 'test.rego', content }], { entrypoints });
+  describeOpa('of the functions that OPA itself lists', () => {
+    test('a policy may call all but those that are refused', async () => {
+      const { output } = await opa(['capabilities', '--current'], '.');
+      const { builtins } = JSON.parse(output) as { builtins: OpaBuiltin[] };
+      // `eq` is what the compiler makes of `=`, and `assign` of `:=`.
+      const functions = builtins.filter(
+        ({ name, deprecated }) => !deprecated && !/^(internal\..*|assign|eq)$/.test(name),
+      );
+      expect(functions.length).toBeGreaterThan(150);
+      const rules = functions.map(({ name, decl }, index) => {
+        const call = `${name}(${(decl.args ?? []).map((_, position) => `input.x${position}`).join(', ')})`;
+        return `rule_${index} if {\n\t${decl.result ? `x := ${call}\n\tx != 0` : call}\n}`;
+      });
+      const compiled = await compileRego(
+        [{ path: 'test.rego', content: `package test\n\n${rules.join('\n\n')}\n` }],
+        { entrypoints: rules.map((_, index) => `test/rule_${index}`) },
+      );
       if (isRefusal(compiled)) throw new Error(compiled.detail);
       const bundle = await readBundle(compiled.bundle);
       if (isRefusal(bundle)) throw new Error(bundle.detail);
-      return loadPolicy({ bundle, entrypoints });
-    }
-
-    test('that are here, and are', async () => {
-      expect(listed(1).length).toBeGreaterThan(30);
-      const policy = await load(listed(1));
-      if (isRefusal(policy)) throw new Error(policy.detail);
-      const input = { text: 'a', list: ['a'], object: { a: 1 } };
-      expect(policy.evaluate('test/decision', input, 0)).toMatchObject({ allowed: true });
-    });
-
-    test('that are not here, and are not', async () => {
-      expect(listed(2).length).toBeGreaterThan(20);
-      const outcome = await load(listed(2));
-      if (!isRefusal(outcome)) throw new Error('it loaded');
-      const named = outcome.detail
-        .split('\n')
-        .slice(1)
-        .map((line) => /^ {2}([\w.]+)/.exec(line)![1]);
-      expect(named.sort()).toEqual(listed(2).sort());
+      const missing = (await requiredBuiltins(bundle.wasm)).filter((name) => !(name in HOST_BUILTINS));
+      expect(missing.sort()).toEqual(Object.keys(REFUSED_BUILTINS).sort());
     });
   });
 
@@ -225,7 +243,7 @@ const OUTCOMES: readonly (readonly [rule: string, reason: string])[] = [
   ['decision := [true]', 'policy_result_invalid'],
   ['decision := {"allow": true}', 'policy_result_invalid'],
   ['decision := true if input.request\ndecision := false if input.identity', 'policy_error'],
-  ['decision if sprintf("%!", [1]) != ""', 'policy_error'],
+  ['decision if count(numbers.range_step(1, 1000001, 1)) > 0', 'policy_error'],
 ];
 
 /** The keys in the first column of a section's first table. */
@@ -237,73 +255,73 @@ function rowsOf(heading: string): string[] {
   );
 }
 
-/** Arguments to call each built-in with that the page lists. */
-const CALLS: { readonly [name: string]: readonly string[] } = {
-  concat: ['","', 'input.list'],
-  contains: ['input.text', '"a"'],
-  startswith: ['input.text', '"a"'],
-  endswith: ['input.text', '"a"'],
-  indexof: ['input.text', '"a"'],
-  lower: ['input.text'],
-  upper: ['input.text'],
-  replace: ['input.text', '"a"', '"b"'],
-  split: ['input.text', '"a"'],
-  substring: ['input.text', '0', '1'],
-  trim: ['input.text', '"a"'],
-  trim_prefix: ['input.text', '"a"'],
-  trim_suffix: ['input.text', '"a"'],
-  'regex.match': ['"a"', 'input.text'],
-  'regex.is_valid': ['input.text'],
-  'regex.find_all_string_submatch_n': ['"a"', 'input.text', '-1'],
-  'glob.match': ['"a*"', '[]', 'input.text'],
-  'net.cidr_contains': ['"10.0.0.0/8"', '"10.1.1.1"'],
-  'net.cidr_intersects': ['"10.0.0.0/8"', '"10.1.0.0/16"'],
-  'object.get': ['input.object', '"a"', '2'],
-  'object.keys': ['input.object'],
-  'object.union': ['input.object', '{}'],
-  'object.remove': ['input.object', '["a"]'],
-  'object.filter': ['input.object', '["a"]'],
-  'json.filter': ['input.object', '["a"]'],
-  'json.remove': ['input.object', '["a"]'],
-  walk: ['input.object'],
-  'json.marshal': ['input.object'],
-  'json.unmarshal': ['"{}"'],
-  'base64.encode': ['input.text'],
-  'base64.decode': ['"YQ=="'],
-  'base64url.encode': ['input.text'],
-  'base64url.decode': ['"YQ"'],
-  'time.now_ns': [],
-  'bits.and': ['1', '3'],
-  'graph.reachable': ['{"a": ["b"], "b": []}', '["a"]'],
-  'numbers.range': ['1', '3'],
-  'strings.any_prefix_match': ['input.text', '"a"'],
-  'strings.count': ['input.text', '"a"'],
-  'strings.render_template': ['input.text', '{}'],
-  'regex.replace': ['input.text', '"a"', '"b"'],
-  'regex.find_n': ['"a"', 'input.text', '1'],
-  'regex.split': ['"a"', 'input.text'],
-  'glob.quote_meta': ['input.text'],
-  'net.cidr_contains_matches': ['"10.0.0.0/8"', '"10.1.1.1"'],
-  'net.cidr_expand': ['"10.0.0.0/30"'],
-  'net.cidr_merge': ['["10.0.0.0/30"]'],
-  'net.lookup_ip_addr': ['input.text'],
-  'object.subset': ['input.object', '{}'],
-  'json.patch': ['input.object', '[]'],
-  'json.match_schema': ['input.object', '{}'],
-  'hex.encode': ['input.text'],
-  'urlquery.encode': ['input.text'],
-  'urlquery.decode': ['input.text'],
-  'time.clock': ['1'],
-  'time.parse_rfc3339_ns': ['input.text'],
-  'crypto.sha256': ['input.text'],
-  'io.jwt.decode': ['input.text'],
-  'http.send': ['{"method": "get", "url": "https://example.org"}'],
-  'opa.runtime': [],
-  'rand.intn': ['"a"', '2'],
-  'semver.compare': ['"1.0.0"', '"1.0.1"'],
-  'units.parse': ['"1k"'],
-  'uuid.rfc4122': ['"a"'],
-};
+interface OpaBuiltin {
+  readonly name: string;
+  readonly deprecated?: boolean;
+  readonly decl: { readonly args?: readonly unknown[]; readonly result?: unknown };
+}
+
+/** The cells of the first table below a heading, without its head. */
+function tableOf(heading: string): string[][] {
+  const section = page.slice(page.indexOf(`${heading}\n`));
+  const table = /^\|[\s\S]*?\n\n/m.exec(section)![0];
+  return table
+    .trimEnd()
+    .split('\n')
+    .slice(2)
+    .map((row) => row.slice(2, -2).split(' | '));
+}
+
+const unquoted = (cell: string) => cell.replace(/^`(.*)`$/, '$1');
+
+/** Where the bound of each row stands. */
+const BOUNDS: readonly (readonly [file: string, constant: string])[] = [
+  ['numbers.ts', 'LONGEST_RANGE'],
+  ['net.ts', 'MOST_ADDRESSES'],
+  ['net.ts', 'MOST_PAIRS'],
+  ['net.ts', 'MOST_MATCHES'],
+  ['pattern.ts', 'LONGEST_PATTERN'],
+  ['pattern.ts', 'MOST_STEPS'],
+  ['pattern.ts', 'LONGEST_SEARCH'],
+  ['regex.ts', 'LONGEST_RESULT'],
+  ['glob-tokens.ts', 'LONGEST'],
+  ['go/printf.ts', 'LONGEST'],
+  ['template.ts', 'LONGEST_TEMPLATE'],
+  ['template/execute.ts', 'MOST_STEPS'],
+  ['patch/sizes.ts', 'MOST_VALUES'],
+  ['schema/validate.ts', 'MOST_CHECKS'],
+  ['objects.ts', 'MOST_VERTICES'],
+  ['graphql-parse.ts', 'MOST_QUERY_TOKENS'],
+  ['graphql-parse.ts', 'MOST_SCHEMA_TOKENS'],
+  ['units.ts', 'LARGEST_POWER'],
+];
+
+/** `4 * 1024 * 1024` */
+const product = (text: string) =>
+  text
+    .replaceAll('_', '')
+    .split('*')
+    .reduce((all, factor) => all * Number(factor), 1);
+
+/** What each expression gives, for an input with a large integer and a zero. */
+async function evaluateAll(expressions: readonly string[]) {
+  const rules = expressions.map(
+    (expression, index) =>
+      `rule_${index} := {"allowed": true, "dynamic_metadata": {"value": x}} if x := ${expression}`,
+  );
+  const entrypoints = rules.map((_, index) => `test/rule_${index}`);
+  const compiled = await compileRego(
+    [{ path: 'test.rego', content: `package test\n\n${rules.join('\n\n')}\n` }],
+    { entrypoints },
+  );
+  if (isRefusal(compiled)) throw new Error(compiled.detail);
+  const bundle = await readBundle(compiled.bundle);
+  if (isRefusal(bundle)) throw new Error(bundle.detail);
+  const policy = await loadPolicy({ bundle, entrypoints });
+  if (isRefusal(policy)) throw new Error(policy.detail);
+  const input = parseExact('{"large": 18446744073709551617, "zero": 0}');
+  return entrypoints.map((entrypoint) => policy.evaluate(entrypoint, input, 0));
+}
 
 /** The answer under the names of the contract, without what is empty. */
 function said(result: PolicyResult): object {

@@ -16,8 +16,11 @@ import { limit } from './limit.js';
 /** Addresses that net.cidr_expand gives: an IPv4 /16, an IPv6 /112. OPA has no bound but its time. */
 const MOST_ADDRESSES = 65_536;
 
-/** Pairs that net.cidr_contains_matches compares, and those of them that match. */
-const [MOST_PAIRS, MOST_MATCHES] = [1_000_000, 65_536];
+/** Pairs that net.cidr_contains_matches compares. */
+const MOST_PAIRS = 1_000_000;
+
+/** Those of them that match. */
+const MOST_MATCHES = 65_536;
 
 /** net.cidr_*, but for those that Wasm has itself */
 export const NET: Builtins = {
