@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { isRefusal } from '../errors/refusal.js';
+import { packBundle, unpackBundle } from '../policy/bundle-archive.js';
 import { type CompiledRego, compileRego } from '../rego/compiler.js';
 import { readRegoFolder } from '../rego/folder.js';
 import { Failure } from './failure.js';
@@ -26,7 +28,8 @@ export function buildCommand(): Command {
     .action(async (folder: string, options: BuildOptions) => {
       const signing = await readSigningFlags(options);
       const compiled = await compileFolder(folder, options.entrypoint, options.revision);
-      const bundle = signing ? await signArchive(compiled.bundle, signing) : compiled.bundle;
+      const built = await withDigest(compiled.bundle);
+      const bundle = signing ? await signArchive(built, signing) : built;
       await writeFile(options.output, bundle).catch((error: NodeJS.ErrnoException) => {
         throw new Failure(`--output: ${options.output} cannot be written (${error.code})`);
       });
@@ -34,6 +37,22 @@ export function buildCommand(): Command {
         `${options.output}: ${bundle.byteLength} bytes, ${options.entrypoint.join(', ')}\n`,
       );
     });
+}
+
+/**
+ * Says in the manifest which Wasm its `reads` are about: a tool that compiles the bundle again may keep the one and
+ * change the other.
+ */
+async function withDigest(bundle: Uint8Array): Promise<Uint8Array> {
+  const files = await unpackBundle(bundle, Infinity);
+  if (isRefusal(files)) throw new Failure(files.detail, 2);
+  const manifest = JSON.parse(files.get('.manifest')!.toString('utf8')) as {
+    metadata?: { countersign?: object };
+  };
+  const wasm = createHash('sha256').update(files.get('policy.wasm')!).digest('hex');
+  const metadata = { ...manifest.metadata, countersign: { ...manifest.metadata?.countersign, wasm } };
+  files.set('.manifest', Buffer.from(JSON.stringify({ ...manifest, metadata })));
+  return packBundle(files);
 }
 
 /**

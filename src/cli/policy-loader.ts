@@ -5,6 +5,7 @@ import { stringifyExact } from '../json/exact.js';
 import { readBundle, type Bundle } from '../policy/bundle.js';
 import { combine, type Combined } from '../policy/combine.js';
 import { dataMeetsPackages } from '../policy/data-conflict.js';
+import type { PolicyReads } from '../policy/reads.js';
 import type { Contents } from '../policy/source.js';
 import type { BundleRevisions } from '../policy/types.js';
 import { compileRego, type RegoSource } from '../rego/compiler.js';
@@ -40,9 +41,16 @@ export function createPolicyCompiler(
   return async (contents) => {
     const combined = combine(contents, entrypoints);
     if (isRefusal(combined)) return combined;
-    const { revision, bundles, data } = combined;
+    const { revision, bundles, data, reads } = combined;
     if (combined.wasm !== undefined)
-      return { revision, bundles, data, wasm: same(combined.wasm), builtinPlaces: new Map() };
+      return {
+        revision,
+        bundles,
+        data,
+        wasm: same(combined.wasm),
+        builtinPlaces: new Map(),
+        ...(reads && { reads }),
+      };
     const sources = sourcesOf(combined);
     const key = sha256(JSON.stringify([entrypoints, sources]));
     if (compiled?.key !== key) {
@@ -50,7 +58,8 @@ export function createPolicyCompiler(
       if (isRefusal(fresh)) return fresh;
       compiled = fresh;
     }
-    return { revision, bundles, data, wasm: compiled.wasm, builtinPlaces: compiled.builtinPlaces };
+    const { wasm: bytes, builtinPlaces, reads: found } = compiled;
+    return { revision, bundles, data, wasm: bytes, builtinPlaces, ...(found && { reads: found }) };
   };
 }
 
@@ -58,6 +67,7 @@ interface Compiled {
   readonly key: string;
   readonly wasm: Uint8Array;
   readonly builtinPlaces: ReadonlyMap<string, readonly string[]>;
+  readonly reads?: PolicyReads;
 }
 
 /** Data has no part in the Wasm. It is shown to the compiler where it could meet a rule, to be told if it does. */
@@ -73,7 +83,7 @@ async function compile(
 ): Promise<Compiled | Refusal> {
   const compiled = await compileRego(sources, { entrypoints });
   if (isRefusal(compiled)) return compiled;
-  const bundle = await readBundle(compiled.bundle);
+  const bundle = await readBundle(compiled.bundle, { compiledHere: true });
   if (isRefusal(bundle)) return bundle;
   const builtinPlaces = new Map(
     compiled.builtins.map(({ name, locations }) => [
@@ -81,7 +91,7 @@ async function compile(
       locations.map(({ file, row, col }) => `${file}:${row}:${col}`),
     ]),
   );
-  return { key, wasm: bundle.wasm, builtinPlaces };
+  return { key, wasm: bundle.wasm, builtinPlaces, ...(bundle.reads && { reads: bundle.reads }) };
 }
 
 function sha256(content: Uint8Array | string): string {

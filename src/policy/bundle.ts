@@ -6,6 +6,7 @@ import { type Data, readData } from './bundle-data.js';
 import { readManifest, within } from './bundle-manifest.js';
 import { type BundleCode, unreadable } from './bundle-refusal.js';
 import { packageOf } from './rego-package.js';
+import type { PolicyReads } from './reads.js';
 import { SIGNATURES, verifyBundle, type Verification } from './signature.js';
 
 /** An OPA bundle that holds Wasm, unpacked and read. */
@@ -15,6 +16,8 @@ export interface Bundle {
   readonly wasm: Uint8Array;
   /** Every data file, merged at the place that its folder gives it. */
   readonly data: { readonly [name: string]: ExactJson };
+  /** What the entrypoints read of the input; left out, all of it. */
+  readonly reads?: PolicyReads;
 }
 
 /** A bundle, which may also hold Rego that is not compiled yet, or data alone. */
@@ -31,6 +34,8 @@ export interface BundleContent extends Omit<Bundle, 'wasm'> {
 export interface ReadBundleOptions {
   /** Bytes of all files together, unpacked. Default 256 MiB. */
   readonly maxBytes?: number;
+  /** It was compiled here and now, so that what its manifest says of its Wasm is about this Wasm. Default false. */
+  readonly compiledHere?: boolean;
 }
 
 export interface OpenBundleOptions extends ReadBundleOptions {
@@ -55,13 +60,13 @@ export async function readBundle(
 ): Promise<Bundle | Refusal<BundleCode>> {
   const content = await openBundle(bytes, { ...options, verification: 'ignored', now: 0 });
   if (isRefusal(content)) return content;
-  const { revision, wasm, data } = content;
+  const { revision, wasm, data, reads } = content;
   if (wasm === undefined)
     return refuse(
       'bundle_without_policy',
       'the bundle holds no policy.wasm; build it with `countersign build`, or `opa build -t wasm`',
     );
-  return { revision, wasm, data };
+  return { revision, wasm, data, ...(reads && { reads }) };
 }
 
 /**
@@ -79,9 +84,9 @@ export async function openBundle(
   const unverified = await checkSignature(files, options);
   if (unverified !== undefined) return unverified;
   files.delete(SIGNATURES);
-  const content = readFiles(files);
+  const content = readFiles(files, options.compiledHere === true);
   if (isRefusal(content)) return content;
-  const digest = createHash('sha256').update(bytes).digest('hex');
+  const digest = sha256(bytes);
   return { ...content, digest, revision: content.revision || `sha256:${digest.slice(0, 16)}` };
 }
 
@@ -101,21 +106,22 @@ async function checkSignature(
   );
 }
 
-function readFiles(files: ReadonlyMap<string, Buffer>): Unnamed | Refusal<BundleCode> {
+function readFiles(files: ReadonlyMap<string, Buffer>, compiledHere: boolean): Unnamed | Refusal<BundleCode> {
   // Its roots and revision would be lost, and with the roots what it may not touch.
   if (files.has('.manifest.pb')) return unreadable('.manifest.pb is not read; write .manifest, in JSON');
   const manifest = readManifest(files.get('.manifest'));
   if (isRefusal(manifest)) return manifest;
   const read = readData(files);
   if (isRefusal(read)) return read;
-  const { revision, roots, regoVersion } = manifest;
+  const { revision, roots, regoVersion, reads, readsOf } = manifest;
   const wasm = files.get('policy.wasm');
+  const known = wasm !== undefined && (compiledHere || readsOf === sha256(wasm));
   const rego = [...files]
     .filter(([path]) => path.endsWith('.rego') && !path.endsWith('_test.rego'))
     .map(([path, content]) => ({ path, content: content.toString('utf8') }));
   if (wasm === undefined && rego.length > 0 && regoVersion !== 1)
     return unreadable('.manifest: rego_version is not 1; only Rego v1 is compiled here');
-  const content = { revision, roots, data: read.data, rego, ...(wasm && { wasm }) };
+  const content = { revision, roots, data: read.data, rego, ...(wasm && { wasm }), ...(known && { reads }) };
   return outside(content) ?? content;
 }
 
@@ -144,4 +150,8 @@ function firstOutside(roots: readonly string[], data: Data, path: string): strin
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }

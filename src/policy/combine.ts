@@ -3,6 +3,7 @@ import type { BundleContent } from './bundle.js';
 import { type Data, mergeObjects } from './bundle-data.js';
 import { overlaps, within } from './bundle-manifest.js';
 import type { BundleCode } from './bundle-refusal.js';
+import type { PolicyReads } from './reads.js';
 import type { BundleRevisions } from './types.js';
 
 /** What several bundles come to: one body of data, and either Wasm or the Rego that it is to be made of. */
@@ -11,6 +12,8 @@ export interface Combined {
   readonly bundles: BundleRevisions;
   readonly data: Data;
   readonly wasm?: Uint8Array;
+  /** What the Wasm reads, where that is known. */
+  readonly reads?: PolicyReads;
   /** Empty where there is `wasm`. With the name of the bundle in front where there are several. */
   readonly rego: readonly { readonly path: string; readonly content: string }[];
 }
@@ -42,6 +45,7 @@ export function combine(
     data,
     rego: compiled === undefined ? allRego(contents) : [],
     ...(compiled?.wasm && { wasm: compiled.wasm }),
+    ...(compiled?.reads && { reads: compiled.reads }),
   };
 }
 

@@ -1,13 +1,15 @@
-import { refuse, type Refusal } from '../errors/refusal.js';
+import { LRUCache } from 'lru-cache';
+import { isRefusal, refuse, type Refusal } from '../errors/refusal.js';
 import { stringifyExact } from '../json/exact.js';
 import type { Builtins } from './builtins/builtin.js';
 import { HOST_BUILTINS } from './builtins/index.js';
 import type { Bundle } from './bundle.js';
 import { toJson } from './json-value.js';
 import { missingBuiltins } from './missing-builtins.js';
+import { pruner, type PolicyReads } from './reads.js';
 import { readResult } from './result.js';
 import { parseValue } from './text.js';
-import type { Policy } from './types.js';
+import type { Policy, PolicyResult } from './types.js';
 import type { RegoObject, RegoSet } from './value.js';
 import { PAGE } from './wasm/abi.js';
 import { PolicyInstance, type DataImage } from './wasm/instance.js';
@@ -25,6 +27,11 @@ export interface LoadPolicyOptions {
   readonly builtinPlaces?: ReadonlyMap<string, readonly string[]>;
   /** What the host supplies. Default: all that it has. */
   readonly builtins?: Builtins;
+  /**
+   * Whether an evaluation may be given the part of its input that the policy reads, and a result be used again where
+   * that part is the same. Default true; no answer depends on it.
+   */
+  readonly reuse?: boolean;
 }
 
 /**
@@ -62,20 +69,27 @@ export async function loadPolicy(
     );
 
   let instance: PolicyInstance | undefined = first;
+  const plans = plansOf(entrypoints, options.reuse === false ? undefined : bundle.reads);
   return {
     revision: bundle.revision,
     entrypoints,
     evaluate(entrypoint, input, now) {
       try {
-        const text = stringifyExact(input);
+        const plan = plans.get(entrypoint);
+        const text = stringifyExact(plan?.prune ? plan.prune(input) : input);
+        const remembered = plan?.results?.get(text);
+        if (remembered !== undefined) return remembered;
         if (text.includes('\\ud') && LONE_SURROGATE.test(text))
           return refuse('policy_error', 'the input holds text that is not Unicode');
         instance ??= another(module, size, builtins, image);
         const results = parseValue(
           instance.evaluate(entrypoint, text, { now: BigInt(Math.trunc(now)) * 1_000_000n }),
         );
-        for (const result of results as RegoSet)
-          return readResult(toJson((result as RegoObject).get('result')!), options);
+        for (const value of results as RegoSet) {
+          const result = readResult(toJson((value as RegoObject).get('result')!), options);
+          if (!isRefusal(result) && text.length <= LONGEST) plan?.results?.set(text, result);
+          return result;
+        }
         return refuse('policy_undefined', `${entrypoint} is undefined for this input`);
       } catch (error) {
         // The instance may have stopped anywhere: it is not asked again, and the next evaluation starts clean.
@@ -84,6 +98,35 @@ export async function loadPolicy(
       }
     },
   };
+}
+
+/** How evaluations of one entrypoint may be spared. */
+interface Plan {
+  readonly prune: ReturnType<typeof pruner>;
+  /** By the text of the pruned input. Absent where equal inputs may give other results. */
+  readonly results?: LRUCache<string, PolicyResult>;
+}
+
+/** Results that are remembered of each entrypoint: as many, and as many UTF-16 code units of input. */
+const MOST_RESULTS = 10_000;
+const MOST_TEXT = 8 * 1024 * 1024;
+
+/** A longer input is hardly ever asked about twice. */
+const LONGEST = 4 * 1024;
+
+function plansOf(entrypoints: readonly string[], reads: PolicyReads | undefined): ReadonlyMap<string, Plan> {
+  const plans = new Map<string, Plan>();
+  for (const entrypoint of entrypoints) {
+    const read = reads?.get(entrypoint);
+    if (read === undefined) continue;
+    const results = new LRUCache<string, PolicyResult>({
+      max: MOST_RESULTS,
+      maxSize: MOST_TEXT,
+      sizeCalculation: (_, text) => text.length,
+    });
+    plans.set(entrypoint, { prune: pruner(read.input), ...(read.pure && { results }) });
+  }
+  return plans;
 }
 
 /** Machine code by the bytes it was made of: whoever changes the data alone passes the same bytes again. */
