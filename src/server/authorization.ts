@@ -28,11 +28,11 @@ export interface AuthorizationOptions {
  */
 export function createAuthorization(options: AuthorizationOptions): UnaryMethod {
   return function check(call) {
-    const started = process.hrtime.bigint();
+    const started = performance.now();
     try {
       const request = decode(call.message);
       const facts = isRefusal(request) ? request : toFacts(request, options.descriptors);
-      const factsDone = process.hrtime.bigint();
+      const factsDone = performance.now();
       const decision = options.pipeline.decide(facts, { deadline: call.deadline });
       const answer = (settled: Decision) => {
         respond(options, call, settled, isRefusal(request) ? undefined : request, facts, started, factsDone);
@@ -59,26 +59,30 @@ function respond(
   decision: Decision,
   request: CheckRequest | undefined,
   facts: RequestFacts | Refusal<ReasonCode>,
-  started: bigint,
-  factsDone: bigint,
+  started: number,
+  factsDone: number,
 ): void {
-  const decided = process.hrtime.bigint();
+  const decided = performance.now();
   // It may be that nobody waits any more: the call was cancelled while keys were fetched. It is told all the same.
   if (!call.cancelled) call.answer(encodeCheckResponse(toCheckResponse(decision)));
-  const ended = process.hrtime.bigint();
+  const ended = performance.now();
   try {
     options.observe({
       decision,
       ...(isRefusal(facts) ? request && { trace: traceOf(request) } : { facts }),
       durations: {
-        facts: Number(factsDone - started),
-        response: Number(ended - decided),
-        total: Number(ended - started),
+        facts: nanoseconds(factsDone - started),
+        response: nanoseconds(ended - decided),
+        total: nanoseconds(ended - started),
       },
     });
   } catch (error) {
     options.onDefect(error);
   }
+}
+
+function nanoseconds(milliseconds: number): number {
+  return Math.round(milliseconds * 1e6);
 }
 
 function defect(options: AuthorizationOptions, call: UnaryCall, error: unknown): void {

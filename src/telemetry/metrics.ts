@@ -1,6 +1,7 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import type { ReasonCode } from '../decision/reasons.js';
 import type { Observation } from './observation.js';
+import { StageHistogram } from './stage-histogram.js';
 import { createPolicyMetrics, type PolicyMetrics } from './policy-metrics.js';
 
 /** Where gauges of freshness are read from when somebody scrapes. Times are milliseconds since the epoch. */
@@ -38,27 +39,43 @@ export type DropCause = 'masking' | 'backpressure' | 'failure';
 /** Seconds; from what a warm decision takes to what a caller waits at most. */
 const BUCKETS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
 
+const STAGES = ['facts', 'identity', 'token', 'policy', 'response'];
+const STAGE = { facts: 0, identity: 1, token: 2, policy: 3, response: 4 } as const;
+
 export function createMetrics(version: string, sources: FreshnessSources): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
 
-  const decisions = new Counter({
+  /** What was counted since the last scrape: a look-up in a map, where prom-client makes a text of the labels. */
+  const uncounted = new Map<ReasonCode, { allow: number; deny: number }>();
+  const count = (outcome: 'allow' | 'deny', reason: ReasonCode) => {
+    let counts = uncounted.get(reason);
+    if (counts === undefined) uncounted.set(reason, (counts = { allow: 0, deny: 0 }));
+    counts[outcome]++;
+  };
+  new Counter({
     name: 'countersign_decisions_total',
     help: 'Decisions, by outcome and reason code.',
     labelNames: ['outcome', 'reason'],
     registers,
+    collect() {
+      for (const [reason, counts] of uncounted)
+        for (const outcome of ['allow', 'deny'] as const)
+          if (counts[outcome] > 0) this.inc({ outcome, reason }, counts[outcome]);
+      uncounted.clear();
+    },
   });
-  const duration = new Histogram({
+  const duration = new StageHistogram({
     name: 'countersign_decision_duration_seconds',
     help: 'From the decoded request to the answer handed over.',
     buckets: BUCKETS,
     registers,
   });
-  const stages = new Histogram({
+  const stages = new StageHistogram({
     name: 'countersign_stage_duration_seconds',
     help: 'Time in one stage of a decision; token includes waiting for keys.',
-    labelNames: ['stage'],
+    label: { name: 'stage', values: STAGES },
     buckets: BUCKETS,
     registers,
   });
@@ -80,14 +97,14 @@ export function createMetrics(version: string, sources: FreshnessSources): Metri
 
   return {
     observe({ decision, durations }) {
-      decisions.inc({ outcome: decision.outcome, reason: decision.reason satisfies ReasonCode });
-      duration.observe(durations.total / 1e9);
-      stages.observe({ stage: 'facts' }, durations.facts / 1e9);
-      for (const stage of ['identity', 'token', 'policy'] as const) {
-        const spent = decision.timings[stage];
-        if (spent !== undefined) stages.observe({ stage }, spent / 1e9);
-      }
-      stages.observe({ stage: 'response' }, durations.response / 1e9);
+      count(decision.outcome, decision.reason);
+      duration.observe(0, durations.total / 1e9);
+      stages.observe(STAGE.facts, durations.facts / 1e9);
+      const { identity, token, policy } = decision.timings;
+      if (identity !== undefined) stages.observe(STAGE.identity, identity / 1e9);
+      if (token !== undefined) stages.observe(STAGE.token, token / 1e9);
+      if (policy !== undefined) stages.observe(STAGE.policy, policy / 1e9);
+      stages.observe(STAGE.response, durations.response / 1e9);
     },
     policy: createPolicyMetrics(registers),
     decisionLogDropped: (cause) => dropped.inc({ cause }),
