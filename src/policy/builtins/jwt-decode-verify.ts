@@ -2,6 +2,7 @@ import { createSecretKey } from 'node:crypto';
 import { compareNumbers } from '../number.js';
 import { RegoObject, type RegoNumber, type RegoValue, typeOf } from '../value.js';
 import { type BuiltinContext, BuiltinError, operand } from './builtin.js';
+import { LimitError } from './limit.js';
 import type { Jwk } from './jwk.js';
 import { verifyJws } from './jws.js';
 import {
@@ -61,7 +62,7 @@ function openToken(
     if (header.cty.toUpperCase() !== 'JWT') return { header: decoded, payload: readObject(payload) };
     current = payload;
   }
-  throw new BuiltinError(`JWTs are nested deeper than ${MAX_NESTED}`);
+  throw new LimitError(`JWTs are nested deeper than ${MAX_NESTED}`);
 }
 
 function readConstraints(given: RegoObject, now: bigint): Constraints {

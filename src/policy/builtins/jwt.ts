@@ -1,5 +1,6 @@
 import type { RegoValue } from '../value.js';
 import { BuiltinError, type Builtins } from './builtin.js';
+import { LimitError } from './limit.js';
 import { decodeVerify } from './jwt-decode-verify.js';
 import { encodeSign, encodeSignRaw } from './jwt-sign.js';
 import { decodeHeader, decodeSection, readObject, splitToken } from './jwt-token.js';
@@ -29,7 +30,7 @@ function decode(_: unknown, jwt: RegoValue): RegoValue {
     // A token in a token may come in quotes: jwt.io writes it so.
     current = unquote(payload);
   }
-  throw new BuiltinError(`JWTs are nested deeper than ${MAX_NESTED}`);
+  throw new LimitError(`JWTs are nested deeper than ${MAX_NESTED}`);
 }
 
 function unquote(text: string): string {

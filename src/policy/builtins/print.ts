@@ -1,6 +1,7 @@
 import { formatValue } from '../text.js';
 import { RegoSet, type RegoValue } from '../value.js';
-import { BuiltinError, operand, type Builtins } from './builtin.js';
+import { operand, type Builtins } from './builtin.js';
+import { LimitError } from './limit.js';
 
 /** internal.print, which the compiler makes of `print` where it is told to leave that in. */
 export const PRINT: Builtins = {
@@ -9,7 +10,7 @@ export const PRINT: Builtins = {
     if (print === undefined) return true;
     const choices = operand(value, 1, 'array').map(words);
     const lines = choices.reduce((product, { length }) => product * length, 1);
-    if (lines > MOST_LINES) throw new BuiltinError(`print of more than ${MOST_LINES} lines at once`);
+    if (lines > MOST_LINES) throw new LimitError(`print of more than ${MOST_LINES} lines at once`);
     for (const line of combinations(choices)) print(line.join(' '));
     return true;
   },

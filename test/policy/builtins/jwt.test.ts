@@ -1,3 +1,4 @@
+import { LimitError } from '../../../src/policy/builtins/limit.js';
 import { createHmac, generateKeyPairSync, sign, constants, type KeyObject } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { call, failure } from './context.js';
@@ -54,7 +55,7 @@ describe('io.jwt.decode', () => {
   it('stops at 16 tokens within each other', () => {
     let token = hs256({ alg: 'HS256' }, {});
     for (let i = 0; i < 16; i++) token = hs256({ alg: 'HS256', cty: 'JWT' }, token);
-    expect(failure('io.jwt.decode', token)).toBe('JWTs are nested deeper than 16');
+    expect(() => call('io.jwt.decode', token)).toThrow(new LimitError('JWTs are nested deeper than 16'));
   });
 
   it.each([
