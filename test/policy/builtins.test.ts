@@ -80,9 +80,9 @@ describe('the built-ins of the host', () => {
   });
 
   test('that are missing are named with every place that calls them', () => {
-    const places = new Map([['io.jwt.decode', ['a.rego:3:5', 'b.rego:9:1']]]);
-    expect(missingBuiltins(['time.now_ns', 'io.jwt.decode', 'constructor'], places)).toEqual([
-      'io.jwt.decode, called at a.rego:3:5, b.rego:9:1',
+    const places = new Map([['no.such', ['a.rego:3:5', 'b.rego:9:1']]]);
+    expect(missingBuiltins(['time.now_ns', 'no.such', 'constructor'], places)).toEqual([
+      'no.such, called at a.rego:3:5, b.rego:9:1',
       'constructor',
     ]);
   });

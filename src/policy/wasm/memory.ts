@@ -22,6 +22,8 @@ export class TextMemory {
 
   /** The text that begins there and ends before the next NUL. */
   read(address: Address): string {
+    // What a writer of the module returns that has met a value of no type at all.
+    if (address === 0) throw new RangeError('the memory of the policy is not in order');
     const bytes = this.bytes();
     const end = bytes.indexOf(0, address);
     if (end === -1) throw new RangeError('a text in the memory of the policy does not end');
