@@ -9,7 +9,7 @@ import { builtinErrors } from './check-builtins.js';
 import { Failure } from './failure.js';
 
 interface CheckOptions {
-  entrypoint: string[];
+  entrypoint?: string[];
   strictWarnings?: boolean;
   format: 'text' | 'json';
   printSchema?: boolean;
@@ -27,7 +27,7 @@ export function checkCommand(): Command {
       'where the .rego, data.json and data.yaml files are, and schemas/*.schema.json',
       '.',
     )
-    .option('-e, --entrypoint <path...>', 'what is asked for, as package/rule', [])
+    .option('-e, --entrypoint <path...>', 'what is asked for, as package/rule')
     .option('--strict-warnings', 'exit with 2 for warnings too')
     .addOption(new Option('-f, --format <format>', 'of the report').choices(['text', 'json']).default('text'))
     .option('--print-schema', 'print the JSON Schema of the input instead, for editors')
@@ -36,7 +36,7 @@ export function checkCommand(): Command {
         process.stdout.write(`${JSON.stringify(INPUT_SCHEMA, null, 2)}\n`);
         return;
       }
-      const { errors, warnings, files } = await checkFolder(folder, options.entrypoint);
+      const { errors, warnings, files } = await checkFolder(folder, options.entrypoint ?? []);
       const good = errors.length === 0 && (warnings.length === 0 || !options.strictWarnings);
       process.stdout.write(
         options.format === 'json'

@@ -28,14 +28,14 @@ interface ExplainOptions {
   request?: string;
   svid?: string;
   tokenClaims?: string;
-  bound: boolean;
-  header: string[];
+  bound?: boolean;
+  header?: string[];
   body?: string;
-  contextExtension: string[];
+  contextExtension?: string[];
   decision?: string;
   id?: string;
   format: 'text' | 'json';
-  all: boolean;
+  all?: boolean;
 }
 
 const ENTRYPOINT = 'mesh/authz/decision';
@@ -71,26 +71,25 @@ export function explainCommand(): Command {
       '--token-claims <json>',
       'claims of its token, which is minted; what is left out is filled in, null leaves a claim out',
     )
-    .option('--bound', 'bind the token to the certificate (RFC 8705)', false)
-    .option('-H, --header <name: value...>', 'a header', [])
+    .option('--bound', 'bind the token to the certificate (RFC 8705)')
+    .option('-H, --header <name: value...>', 'a header')
     .option('--body <text>', 'the body, or @FILE')
     .option(
       '--context-extension <name=value...>',
       "what Envoy's configuration says of the route: countersign.audience=orders",
-      [],
     )
     .optionsGroup('With --decision:')
     .option('--id <id>', 'the decision_id of one line among several')
     .optionsGroup('Output:')
     .addOption(new Option('--format <name>', 'how it is printed').choices(['text', 'json']).default('text'))
-    .option('--all', 'every failure and every value, at full length', false)
+    .option('--all', 'every failure and every value, at full length')
     .addHelpText('after', EXAMPLES)
     .action(async (options: ExplainOptions) => {
       const report = await explain(options);
       process.stdout.write(
         options.format === 'json'
           ? `${JSON.stringify(report, null, 2)}\n`
-          : reportText(report, paintFor(process.stdout, process.env), options.all),
+          : reportText(report, paintFor(process.stdout, process.env), options.all === true),
       );
       if (report.wasm?.agrees === false) process.exitCode = 1;
     });
@@ -157,10 +156,10 @@ async function explainRequest(subject: Subject, line: string): Promise<Report> {
       line,
       svid: options.svid,
       ...(options.tokenClaims !== undefined && { claims: options.tokenClaims }),
-      bound: options.bound,
-      headers: options.header,
+      bound: options.bound === true,
+      headers: options.header ?? [],
       ...(body !== undefined && { body }),
-      contextExtensions: options.contextExtension,
+      contextExtensions: options.contextExtension ?? [],
     },
     { policy: wasm.policy, entrypoint, ...(config && { config }), now },
   );
