@@ -1,3 +1,4 @@
+import { mayNeverEnd } from '../policy/never-ending.js';
 import type { PolicyEvent } from '../policy/source.js';
 import type { Log } from '../telemetry/log.js';
 import type { PolicyMetrics } from '../telemetry/policy-metrics.js';
@@ -33,10 +34,16 @@ function tell(
   told: Map<string, string>,
 ): void {
   if (event.kind === 'loaded') {
-    const { policy, name, milliseconds } = event;
+    const { policy, name, milliseconds, contents } = event;
     metrics.loaded(milliseconds);
     told.delete(name);
     log.info({ bundle: name, revision: policy.revision, milliseconds }, `${what} loaded`);
+    for (const [bundle, { wasm }] of contents)
+      if (wasm !== undefined && mayNeverEnd(wasm))
+        log.warn(
+          { bundle },
+          'replace never ends in Wasm of opa build where the text to look for is empty: leave policy.wasm out of the bundle, or build it with countersign build',
+        );
     return;
   }
   const { name, refusal } = event;

@@ -18,7 +18,13 @@ export interface PolicySourceOptions {
 /** What becomes of a change. */
 export type PolicyEvent =
   /** It is in force. `milliseconds` is how long it took to load. */
-  | { readonly kind: 'loaded'; readonly name: string; readonly policy: Policy; readonly milliseconds: number }
+  | {
+      readonly kind: 'loaded';
+      readonly name: string;
+      readonly policy: Policy;
+      readonly milliseconds: number;
+      readonly contents: Contents;
+    }
   /** It is not, and what was in force still is. */
   | { readonly kind: 'refused'; readonly name: string; readonly refusal: Refusal };
 
@@ -103,7 +109,7 @@ export function createPolicySource(options: PolicySourceOptions): PolicySource {
     current = policy;
     loadedAt = now();
     keep(changed);
-    onEvent({ kind: 'loaded', name, policy, milliseconds: loadedAt - started });
+    onEvent({ kind: 'loaded', name, policy, milliseconds: loadedAt - started, contents });
     return undefined;
   }
 

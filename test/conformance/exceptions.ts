@@ -11,10 +11,6 @@ const NO_HTTP =
   'http.send is refused by name when a policy loads: a decision never waits for the network, also not to say that its arguments are bad';
 const INTEGER_KEYS =
   "OPA's Wasm looks integers up in objects of data as numbers, where topdown takes them for the text of a path; OPA excepts it from its own runs (github.com/open-policy-agent/opa/issues/3711)";
-const NO_BIG_INTEGERS =
-  "format_int is the module's own, in 64 bits, and the host is never asked; OPA excepts it from its own runs (github.com/open-policy-agent/opa/issues/3711)";
-const NO_EXPONENT_LIMIT =
-  "json.unmarshal is the module's own and keeps a number of any exponent as its text; OPA excepts it from its own runs";
 
 /** Cases that cannot pass in Wasm, by note, each with the reason. Whoever makes one pass must take it out here. */
 export const EXCEPTIONS: { readonly [note: string]: string } = {
@@ -22,13 +18,10 @@ export const EXCEPTIONS: { readonly [note: string]: string } = {
   'data/toplevel integer': INTEGER_KEYS,
   'invalidkeyerror/invalid keys': NO_HTTP,
   'invalidkeyerror/missing keys': NO_HTTP,
-  'jsonbuiltins/unmarshal number beyond the supported exponent is undefined': NO_EXPONENT_LIMIT,
-  'jsonbuiltins/unmarshal number with too big an exponent is undefined': NO_EXPONENT_LIMIT,
   'net.lookup_ip_addr/localhost': NO_NETWORK,
   'net.lookup_ip_addr/simple ip4 returns that ip4': NO_NETWORK,
   'net.lookup_ip_addr/simple ip6 returns that ip6': NO_NETWORK,
   'regoparsemodule/error': NO_PARSER,
   'regoparsemodule/ok': NO_PARSER,
-  'strings/format_int: bignum exact (>64-bit integer, all bases + negative)': NO_BIG_INTEGERS,
   'withkeyword/builtin-builtin: arity 0': NO_RUNTIME,
 };

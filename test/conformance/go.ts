@@ -15,12 +15,15 @@ export interface Missing {
 }
 
 const SOURCES = fileURLToPath(new URL('./opa', import.meta.url));
+/** What the program shares with the compiler that ships. */
+const SHARED = fileURLToPath(new URL('../../src/rego/opa/hosted', import.meta.url));
 const OPA = 'github.com/open-policy-agent/opa';
 
 /** The Go programs beside this file, built into the cache: Go is slow to find out that nothing changed. */
 export async function goProgram(): Promise<{ readonly program: string; readonly hash: string } | Missing> {
   const hash = createHash('sha256');
-  for (const name of (await readdir(SOURCES)).sort()) hash.update(await readFile(join(SOURCES, name)));
+  for (const folder of [SOURCES, SHARED])
+    for (const name of (await readdir(folder)).sort()) hash.update(await readFile(join(folder, name)));
   const digest = hash.digest('hex').slice(0, 16);
   const program = join(cacheFolder('conformance'), digest, 'opa');
   if (existsSync(program)) return { program, hash: digest };

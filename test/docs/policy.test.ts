@@ -284,6 +284,8 @@ const BOUNDS: readonly (readonly [file: string, constant: string])[] = [
   ['pattern.ts', 'MOST_STEPS'],
   ['pattern.ts', 'LONGEST_SEARCH'],
   ['regex.ts', 'LONGEST_RESULT'],
+  ['replace.ts', 'LONGEST'],
+  ['big-float.ts', 'MOST_DIGITS'],
   ['glob-tokens.ts', 'LONGEST'],
   ['go/printf.ts', 'LONGEST'],
   ['template.ts', 'LONGEST_TEMPLATE'],

@@ -1,15 +1,22 @@
 import { type Builtins, BuiltinError, operand } from './builtin.js';
+import { decodeBase64, decodeBase64Url, tryDecodeBase64 } from './go-base64.js';
 import { quotedRune } from './go/quote.js';
 import { JSON_MARSHAL } from './json-marshal.js';
 import { URL_QUERY } from './url-query.js';
 import { decodeUtf8 } from './utf8.js';
 import { YAML } from './yaml.js';
 
-/** base64url.encode_no_pad, hex.*, urlquery.*, yaml.*, json.marshal_with_options */
+/** base64.decode, base64.is_valid, base64url.decode, base64url.encode_no_pad, hex.*, urlquery.*, yaml.*, json.marshal_with_options */
 export const ENCODING: Builtins = {
   ...JSON_MARSHAL,
   ...URL_QUERY,
   ...YAML,
+
+  'base64.decode': (_, text) => decodeUtf8(decodeBase64(operand(text!, 1, 'string'))),
+
+  'base64.is_valid': (_, text) => typeof text === 'string' && tryDecodeBase64(text) !== undefined,
+
+  'base64url.decode': (_, text) => decodeUtf8(decodeBase64Url(operand(text!, 1, 'string'))),
 
   'base64url.encode_no_pad'(_, text) {
     return Buffer.from(operand(text, 1, 'string')).toString('base64url');

@@ -5,8 +5,10 @@ import { GLOB } from './glob.js';
 import { GRAPHQL } from './graphql.js';
 import { JSON_PATCH } from './json-patch.js';
 import { JSON_SCHEMA } from './json-schema.js';
+import { JSON_TEXT } from './json-text.js';
 import { JWT } from './jwt.js';
 import { NET } from './net.js';
+import { TO_NUMBER } from './number-text.js';
 import { NUMBERS } from './numbers.js';
 import { OBJECTS } from './objects.js';
 import { PRINT } from './print.js';
@@ -35,6 +37,7 @@ export const HOST_BUILTINS: Builtins = {
   ...GRAPHQL,
   ...JSON_PATCH,
   ...JSON_SCHEMA,
+  ...JSON_TEXT,
   ...JWT,
   ...NET,
   ...NUMBERS,
@@ -47,6 +50,7 @@ export const HOST_BUILTINS: Builtins = {
   ...STRINGS,
   ...TEMPLATE,
   ...TIME,
+  ...TO_NUMBER,
   ...TYPES,
   ...UNITS,
   ...URI,

@@ -22,14 +22,23 @@ const MOST_PAIRS = 1_000_000;
 /** Those of them that match. */
 const MOST_MATCHES = 65_536;
 
-/** net.cidr_*, but for those that Wasm has itself */
+/** net.cidr_* */
 export const NET: Builtins = {
+  'net.cidr_contains': (_: BuiltinContext, ...[outer, inner]: RegoValue[]) =>
+    contains(networkOf(text(outer!)), addressOrNetwork(text(inner!))),
   'net.cidr_contains_matches': containsMatches,
   'net.cidr_expand': expand,
+  'net.cidr_intersects': intersects,
   'net.cidr_is_valid': (_: BuiltinContext, ...[cidr]: RegoValue[]) =>
     typeof cidr === 'string' && parseNetwork(cidr) !== undefined,
   'net.cidr_merge': (_: BuiltinContext, ...[networks]: RegoValue[]) => mergeNetworks(networks!),
 };
+
+/** Of two networks that share an address one is in the other. */
+function intersects(_: BuiltinContext, ...operands: RegoValue[]): RegoValue {
+  const [a, b] = [operands[0]!, operands[1]!].map((cidr) => networkOf(text(cidr))) as [Network, Network];
+  return contains(a, b) || contains(b, a);
+}
 
 function expand(_: BuiltinContext, ...operands: RegoValue[]): RegoValue {
   const network = networkOf(operand(operands[0]!, 1, 'string'));

@@ -1,14 +1,31 @@
 import { fromInteger } from '../number.js';
 import type { RegoValue } from '../value.js';
+import { truncate } from './big-float.js';
 import { type Builtins, BuiltinError, integer, operand } from './builtin.js';
 import { int64 } from './int64.js';
 import { LimitError } from './limit.js';
+import { numberText } from './rego-text.js';
 
 /** Numbers that one range may have. OPA would go on until it is told to stop. */
 const LONGEST_RANGE = 1_000_000n;
 
-/** numbers.range_step, rand.intn */
+/** Of format_int, as they have to be written. */
+const BASES = new Map([
+  ['2', 2],
+  ['8', 8],
+  ['10', 10],
+  ['16', 16],
+]);
+
+/** format_int, numbers.range_step, rand.intn */
 export const NUMBERS: Builtins = {
+  format_int(_, value, base) {
+    const number = operand(value!, 1, 'number');
+    const radix = BASES.get(numberText(operand(base!, 2, 'number')));
+    if (radix === undefined) throw new BuiltinError('operand 2 must be one of {"2", "8", "10", "16"}');
+    return truncate(number).toString(radix);
+  },
+
   'numbers.range_step'(_, from, to, by) {
     const [first, last, step] = [integer(from, 1), integer(to, 2), integer(by, 3)];
     if (step <= 0n) throw new BuiltinError('numbers.range_step: step must be a positive integer');

@@ -11,6 +11,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+
+	_ "countersign/opa/hosted"
 )
 
 // commands maps a name to what reads its request and gives its answer.

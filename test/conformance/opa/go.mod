@@ -4,7 +4,12 @@ go 1.26.0
 
 toolchain go1.26.8
 
-require github.com/open-policy-agent/opa v1.22.2
+require (
+	countersign/opa v0.0.0
+	github.com/open-policy-agent/opa v1.22.2
+)
+
+replace countersign/opa => ../../../src/rego/opa
 
 require (
 	github.com/agnivade/levenshtein v1.2.1 // indirect

@@ -1,4 +1,7 @@
 import fc from 'fast-check';
+import { BuiltinError } from '../../../src/policy/builtins/builtin.js';
+import { LimitError } from '../../../src/policy/builtins/limit.js';
+import { parseValue } from '../../../src/policy/text.js';
 import { call, callText } from './call.js';
 
 const TEXT = fc.string({ unit: 'grapheme' });
@@ -115,5 +118,74 @@ describe('json.marshal_with_options', () => {
     expect(() =>
       callText('json.marshal_with_options', `[${Array(1000).fill('1').join(',')}]`, indent),
     ).toThrow('a text of more than');
+  });
+});
+
+describe('base64', () => {
+  test('decodes text, which the bytes may not be', () => {
+    expect(call('base64.decode', 'w6k=')).toBe('é');
+    expect(call('base64.decode', 'd+\r\nk=')).toBe('w\ufffd');
+    expect(call('base64.decode', '')).toBe('');
+    expect(call('base64url.decode', 'Pz8-')).toBe('??>');
+    expect(call('base64url.decode', 'YQ')).toBe('a');
+    expect(call('base64url.decode', 'YQ==')).toBe('a');
+  });
+
+  test.each(['YQ', 'YQ=', 'Pz8-', '%%', 'YQ==YQ=='])('is not %j', (text) => {
+    expect(() => call('base64.decode', text)).toThrow(BuiltinError);
+    expect(call('base64.is_valid', text)).toBe(false);
+  });
+
+  test('is valid as it is decoded, and nothing but a text is', () => {
+    expect(call('base64.is_valid', 'YQ==')).toBe(true);
+    expect(call('base64.is_valid', 1)).toBe(false);
+    expect(() => call('base64url.decode', 'Y')).toThrow(BuiltinError);
+  });
+});
+
+describe('JSON', () => {
+  test.each([
+    ['{"b": 1, "a": [1.0, 1e3, null]}', '{"a":[1.0,1e3,null],"b":1}'],
+    [' [18446744073709551617] ', '[18446744073709551617]'],
+    ['{"a": 1, "a": 2}', '{"a":2}'],
+    ['"<&>"', '"\\u003c\\u0026\\u003e"'],
+    ['{"__proto__": 1}', '{"__proto__":1}'],
+    ['1e30000', '1e30000'],
+    ['0e999999', '0e999999'],
+  ])('of %s is read and written as %s', (text, expected) => {
+    expect(call('json.marshal', call('json.unmarshal', text)!)).toBe(expected);
+  });
+
+  test('is written of sets and of keys that are no texts', () => {
+    expect(call('json.marshal', parseValue('{1: {"b", "a"}, [2]: set()}'))).toBe('{"1":["a","b"],"[2]":[]}');
+  });
+
+  test.each(['', '{', '2024-02-29', '{1, 2}', 'set()', '.5', '01', '[1] x', '"\n"'])('is not %j', (text) => {
+    expect(call('json.is_valid', text)).toBe(false);
+    expect(() => call('json.unmarshal', text)).toThrow(BuiltinError);
+  });
+
+  test.each(['1e40000', '[{"a": -1e-40000}]', '1e99999999999999999999'])(
+    'may be %s, but is not read: OPA has a bound for exponents',
+    (text) => {
+      expect(call('json.is_valid', text)).toBe(true);
+      expect(() => call('json.unmarshal', text)).toThrow('number too big');
+    },
+  );
+
+  test('nests as deep as Go lets it', () => {
+    expect(call('json.is_valid', '['.repeat(1000) + ']'.repeat(1000))).toBe(true);
+    expect(call('json.is_valid', 1)).toBe(false);
+  });
+
+  test('ends the evaluation where our own stack does, and never lets pass what Go does not', () => {
+    for (const depth of [10_001, 1_000_000]) {
+      const outcome = () => call('json.is_valid', '['.repeat(depth) + ']'.repeat(depth));
+      try {
+        expect(outcome()).toBe(false);
+      } catch (error) {
+        expect(error).toBeInstanceOf(LimitError);
+      }
+    }
   });
 });

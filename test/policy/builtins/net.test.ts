@@ -132,3 +132,45 @@ describe('net.cidr_merge', () => {
     );
   });
 });
+
+describe('net.cidr_contains', () => {
+  test.each([
+    ['10.0.0.0/8', '10.1.2.3', true],
+    ['10.0.0.0/8', '11.1.2.3', false],
+    ['10.0.0.0/8', '10.1.0.0/16', true],
+    ['10.0.0.0/8', '10.0.0.0/7', false],
+    ['10.0.0.0/8', '::ffff:10.0.0.1', true],
+    ['::ffff:10.0.0.0/104', '10.0.0.1', true],
+    ['::/0', '10.0.0.1', false],
+    ['::/80', '::/80', true],
+    ['2001:db8::/32', '2001:db8:1::/48', true],
+  ])('of %s and %s is %p', (network, inner, expected) => {
+    expect(call('net.cidr_contains', network, inner)).toBe(expected);
+  });
+
+  test.each([
+    ['10.0.0.0/8abc', '10.0.0.1'],
+    ['10.0.0.1', '10.0.0.1'],
+    ['10.0.0.0/8', 'x'],
+    ['10.0.0.0/8', '10.0.0.0/8abc'],
+  ])('of %s and %s is none', (network, inner) => {
+    expect(() => call('net.cidr_contains', network, inner)).toThrow(BuiltinError);
+  });
+});
+
+describe('net.cidr_intersects', () => {
+  test.each([
+    ['10.0.0.0/8', '10.1.0.0/16', true],
+    ['10.1.0.0/16', '10.0.0.0/8', true],
+    ['10.0.0.0/9', '10.128.0.0/9', false],
+    ['0.0.0.0/0', '::/0', false],
+    ['::ffff:10.0.0.0/104', '10.0.0.0/8', true],
+  ])('of %s and %s is %p', (a, b, expected) => {
+    expect(call('net.cidr_intersects', a, b)).toBe(expected);
+  });
+
+  test('looks at all of the text', () => {
+    expect(() => call('net.cidr_intersects', '10.0.0.0/8', '10.0.0.0/8abc')).toThrow(BuiltinError);
+    expect(() => call('net.cidr_intersects', '10.0.0.1', '10.0.0.0/8')).toThrow(BuiltinError);
+  });
+});

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { LimitError } from '../../../src/policy/builtins/limit.js';
 import { RegoSet } from '../../../src/policy/value.js';
 import { call, callText } from './call.js';
 
@@ -100,5 +101,83 @@ describe('strings.split_n', () => {
   test('wants an integer', () => {
     expect(() => call('strings.split_n', 'a', ',', 1.5)).toThrow('operand 3 must be integer number');
     expect(() => call('strings.split_n', 'a', ',', 2n ** 63n)).toThrow('operand 3 must be integer number');
+  });
+});
+
+describe('replace', () => {
+  test.each([
+    ['abcab', 'ab', 'x', 'xcx'],
+    ['aaa', 'aa', 'b', 'ba'],
+    ['abc', 'd', 'x', 'abc'],
+    ['abc', '$&', 'x', 'abc'],
+    ['abc', 'b', '$&', 'a$&c'],
+    ['日本語', '本', '', '日語'],
+    // As strings.NewReplacer of Go 1.26.8 answers, which OPA asks:
+    ['abc', '', 'x', 'xaxbxcx'],
+    ['', '', 'x', 'x'],
+    ['abc', '', '', 'abc'],
+    ['é', '', 'x', 'x\ufffdx\ufffdx'],
+  ])('in %j of %j by %j gives %j', (text, old, replacement, expected) => {
+    expect(call('replace', text, old, replacement)).toBe(expected);
+  });
+
+  test('is what JavaScript has, for a text that is not empty', () => {
+    const text = fc.string({ unit: fc.constantFrom('a', 'b', '😀'), maxLength: 20 });
+    fc.assert(
+      fc.property(text, text, text, (whole, old, replacement) => {
+        fc.pre(old !== '');
+        expect(call('replace', whole, old, replacement)).toBe(whole.split(old).join(replacement));
+      }),
+    );
+  });
+
+  test('ends the evaluation where the result would be too long', () => {
+    const long = 'a'.repeat(1_000_000);
+    expect(() => call('replace', long, '', long)).toThrow(LimitError);
+    expect(() => call('replace', long, 'a', 'abcdef')).toThrow(LimitError);
+    expect(call('replace', long, 'a', 'ab')).toHaveLength(2_000_000);
+  });
+
+  test('wants texts', () => {
+    expect(() => call('replace', 1, 'a', 'b')).toThrow('operand 1 must be string');
+    expect(() => call('replace', 'a', 1, 'b')).toThrow('operand 2 must be string');
+    expect(() => call('replace', 'a', 'b', 1)).toThrow('operand 3 must be string');
+  });
+});
+
+describe('a text that is looked for', () => {
+  // The engine's own search takes 40 seconds for each.
+  test.each(['replace', 'strings.count', 'strings.split_n', 'indexof'])(
+    'takes %s no longer for repeating itself',
+    (name) => {
+      const wanted = `${'a'.repeat(250_000)}b${'a'.repeat(250_000)}`;
+      const rest = name === 'replace' ? ['x'] : name === 'strings.split_n' ? [1] : [];
+      const started = performance.now();
+      call(name, 'a'.repeat(1_000_000), wanted, ...rest);
+      expect(performance.now() - started).toBeLessThan(2_000);
+    },
+  );
+
+  test('is found in a long one where it is in a short one', () => {
+    const text = `${'ab'.repeat(1000)}😀c${'ab'.repeat(1000)}`;
+    const wanted = `😀c${'ab'.repeat(700)}`;
+    expect(call('indexof', text, wanted)).toBe(2000);
+    expect(call('replace', text, wanted, '-')).toBe(`${'ab'.repeat(1000)}-${'ab'.repeat(300)}`);
+    expect(call('strings.count', 'ab'.repeat(2000), 'ab'.repeat(600))).toBe(3);
+  });
+});
+
+describe('indexof', () => {
+  test.each([
+    ['abc', 'c', 2],
+    ['abc', 'd', -1],
+    ['😀é語a', '語', 2],
+    ['', 'a', -1],
+  ])('in %j of %j is %p', (text, wanted, expected) => {
+    expect(call('indexof', text, wanted)).toBe(expected);
+  });
+
+  test('looks for no empty string', () => {
+    expect(() => call('indexof', 'x', '')).toThrow('empty search character');
   });
 });
