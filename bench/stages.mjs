@@ -38,7 +38,9 @@ await issuer.close();
 
 const folder = fileURLToPath(new URL('../policies', import.meta.url));
 const { bundle } = await compileFolder(folder, [ENTRYPOINT]);
-const policy = await loadPolicy({ bundle: await readBundle(bundle), entrypoints: [ENTRYPOINT] });
+const compiled = await readBundle(bundle, { compiledHere: true });
+const policy = await loadPolicy({ bundle: compiled, entrypoints: [ENTRYPOINT] });
+const plain = await loadPolicy({ bundle: compiled, entrypoints: [ENTRYPOINT], reuse: false });
 const bundles = new TrustBundles([parseTrustBundle('example.org', domain.bundlePem)], 1);
 const rules = {
   audiences: ['orders'],
@@ -79,6 +81,7 @@ const stages = {
   '  of which identity': () => identity.verify(facts.peer, verified.now),
   '  of which token': () => tokens.verify(verified),
   '  of which policy': () => policy.evaluate(ENTRYPOINT, decision.policy.input, verified.now),
+  '  … nothing reused': () => plain.evaluate(ENTRYPOINT, decision.policy.input, verified.now),
   'the CheckResponse': () => toCheckResponse(decision),
   'encode it': () => encodeCheckResponse(response),
   metrics: () => metrics.observe(observation),
