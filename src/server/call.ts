@@ -1,4 +1,5 @@
 import type { ServerHttp2Stream } from 'node:http2';
+import type { Arrivals } from './arrivals.js';
 import { frame, readTimeout, tooLarge, unframe } from './frame.js';
 import { STATUS, type GrpcFault } from './status.js';
 
@@ -38,6 +39,8 @@ export class StreamCall implements UnaryCall {
   deadline = Number.POSITIVE_INFINITY;
   private chunks: Buffer[] | undefined;
   private received = 0;
+  /** Bytes of what was received that count against what all may hold. */
+  private held = 0;
   private answered = false;
   private timer: NodeJS.Timeout | undefined;
 
@@ -46,32 +49,43 @@ export class StreamCall implements UnaryCall {
     private readonly headers: CallHeaders,
     private readonly method: UnaryMethod,
     private readonly limits: CallLimits,
+    private readonly arrivals: Arrivals,
   ) {
     stream.call = this;
+    arrivals.expect(stream);
     stream.on('data', onData);
     stream.on('end', onEnd);
+    stream.on('close', onClose);
     stream.on('error', ignore);
   }
 
   get cancelled(): boolean {
-    return this.stream.destroyed || this.stream.aborted;
+    return isOver(this.stream) || this.stream.aborted;
   }
 
   take(chunk: Buffer): void {
+    if (this.answered) return;
     this.received += chunk.length;
     // The prefix of a message that may be as long as the limit.
     if (this.received > this.limits.maxMessageBytes + 5) {
       this.fail(tooLarge(this.limits.maxMessageBytes));
       return;
     }
+    if (!this.arrivals.hold(chunk.length)) {
+      this.fail({ status: STATUS.RESOURCE_EXHAUSTED, message: 'too much of other requests is waiting' });
+      return;
+    }
+    this.held += chunk.length;
     if (this.chunks === undefined) this.chunks = [chunk];
     else this.chunks.push(chunk);
   }
 
   /** The request is here. */
   begin(): void {
-    if (this.answered) return;
+    this.arrivals.settled(this.stream);
     const { chunks } = this;
+    this.release();
+    if (this.answered) return;
     const body = chunks === undefined ? EMPTY : chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
     const encoding = this.headers['grpc-encoding'];
     const message = unframe(
@@ -98,7 +112,19 @@ export class StreamCall implements UnaryCall {
       () => this.fail({ status: STATUS.DEADLINE_EXCEEDED, message: 'the deadline has passed' }),
       left,
     );
-    this.stream.once('close', () => clearTimeout(this.timer));
+  }
+
+  /** Nobody waits any more, answered or not. */
+  end(): void {
+    clearTimeout(this.timer);
+    this.arrivals.settled(this.stream);
+    this.release();
+  }
+
+  private release(): void {
+    this.arrivals.release(this.held);
+    this.held = 0;
+    this.chunks = undefined;
   }
 
   answer(message: Buffer): void {
@@ -112,6 +138,7 @@ export class StreamCall implements UnaryCall {
   /** Ends the call with a status and no message ("Trailers-Only"). */
   fail({ status, message }: GrpcFault): void {
     if (!this.settle()) return;
+    this.release();
     respondWithFault(this.stream, { status, message });
   }
 
@@ -133,6 +160,10 @@ function onEnd(this: { call?: StreamCall }): void {
   this.call!.begin();
 }
 
+function onClose(this: { call?: StreamCall }): void {
+  this.call!.end();
+}
+
 function sendTrailers(this: ServerHttp2Stream): void {
   this.sendTrailers(TRAILERS);
 }
@@ -140,9 +171,17 @@ function sendTrailers(this: ServerHttp2Stream): void {
 /** A stream that broke has nobody to tell; its session lives on. */
 export function ignore(): void {}
 
+/**
+ * Whether a stream takes no answer any more. After RST_STREAM with NO_ERROR it still tells of the request's end, and
+ * throws at whoever answers that.
+ */
+export function isOver(stream: ServerHttp2Stream): boolean {
+  return stream.destroyed || stream.closed;
+}
+
 /** Ends a stream that has not been answered with a gRPC status alone. */
 export function respondWithFault(stream: ServerHttp2Stream, { status, message }: GrpcFault): void {
-  if (stream.destroyed || stream.headersSent) return;
+  if (isOver(stream) || stream.headersSent) return;
   stream.respond(
     {
       ':status': 200,

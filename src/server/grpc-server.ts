@@ -1,8 +1,10 @@
 import { chmod, stat, unlink } from 'node:fs/promises';
 import { createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import { connect, type AddressInfo } from 'node:net';
-import { ignore, respondWithFault, StreamCall, type CallHeaders, type UnaryMethod } from './call.js';
+import { Arrivals } from './arrivals.js';
+import { ignore, isOver, respondWithFault, StreamCall, type CallHeaders, type UnaryMethod } from './call.js';
 import { Health } from './health.js';
+import { Liveness } from './liveness.js';
 import { STATUS } from './status.js';
 
 const SERVICE = 'envoy.service.auth.v3.Authorization';
@@ -16,10 +18,23 @@ const MAX_STREAMS = 4096;
 /** Bytes that a connection may have on their way to us: a body must not wait for leave after each 64 KiB. */
 const WINDOW = 4 * 1024 * 1024;
 
+/** Bytes that requests may hold together before they are whole. */
+const MAX_ARRIVING = 256 * 1024 * 1024;
+
+/** Milliseconds: how long a request may take to arrive, and how often what hangs is looked for. */
+const UPKEEP = 30_000;
+
 export interface GrpcServerOptions {
   /** `host:port` (port 0 picks one) or `unix:///absolute/path`. */
   readonly address: string;
   readonly check: UnaryMethod;
+  /**
+   * Milliseconds that a request may take to arrive, and a connection to answer a ping; found out within twice that.
+   * Default 30 seconds.
+   */
+  readonly upkeep?: number;
+  /** Bytes that requests may hold together before they are whole. Default 256 MiB. */
+  readonly maxArriving?: number;
 }
 
 export interface GrpcServer {
@@ -42,7 +57,10 @@ export interface GrpcServer {
  * @throws Error that names `listen.grpc`, when the address cannot be bound
  */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
-  const health = new Health(SERVICE);
+  const { upkeep = UPKEEP, maxArriving = MAX_ARRIVING } = options;
+  const arrivals = new Arrivals({ time: upkeep, bytes: maxArriving });
+  const liveness = new Liveness();
+  const health = new Health(SERVICE, arrivals);
   const server = createServer({
     settings: { maxConcurrentStreams: MAX_STREAMS, initialWindowSize: 1024 * 1024, enablePush: false },
   });
@@ -52,14 +70,20 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     session.on('error', ignore);
     session.on('close', () => sessions.delete(session));
     sessions.add(session);
+    liveness.watch(session);
   });
-  server.on('stream', (stream, headers) => route(stream, headers, options.check, health));
+  server.on('stream', (stream, headers) => route(stream, headers, options.check, health, arrivals));
 
   const socket = socketPath(options.address);
   if (socket !== undefined) await removeStaleSocket(socket);
   const port = await listen(server, options.address, socket);
   // Whoever may connect may ask for decisions: the owner and the group, as a sidecar's volume is shared.
   if (socket !== undefined) await chmod(socket, 0o660);
+  const sweep = setInterval(() => {
+    arrivals.sweep();
+    liveness.sweep(sessions);
+  }, upkeep);
+  sweep.unref();
 
   return {
     address: socket === undefined ? options.address.replace(/:\d+$/, `:${port}`) : options.address,
@@ -68,22 +92,28 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
       health.set(false);
       health.close();
       // libuv takes the socket's file away when it stops listening; whatever is there later is somebody else's.
-      return close(server, sessions, grace);
+      return close(server, sessions, grace).finally(() => clearInterval(sweep));
     },
   };
 }
 
-function route(stream: ServerHttp2Stream, headers: CallHeaders, check: UnaryMethod, health: Health): void {
+function route(
+  stream: ServerHttp2Stream,
+  headers: CallHeaders,
+  check: UnaryMethod,
+  health: Health,
+  arrivals: Arrivals,
+): void {
   const type = headers['content-type'];
   if (headers[':method'] !== 'POST' || typeof type !== 'string' || !type.startsWith('application/grpc')) {
-    stream.on('error', ignore);
-    stream.respond({ ':status': 415 }, { endStream: true });
+    discard(stream, arrivals);
+    if (!isOver(stream)) stream.respond({ ':status': 415 }, { endStream: true });
     return;
   }
   const limits = { maxMessageBytes: MAX_REQUEST_BYTES };
   switch (headers[':path']) {
     case `/${SERVICE}/Check`:
-      new StreamCall(stream, headers, check, limits);
+      new StreamCall(stream, headers, check, limits, arrivals);
       return;
     case '/grpc.health.v1.Health/Check': {
       const call: StreamCall = new StreamCall(
@@ -94,6 +124,7 @@ function route(stream: ServerHttp2Stream, headers: CallHeaders, check: UnaryMeth
           if (fault) call.fail(fault);
         },
         limits,
+        arrivals,
       );
       return;
     }
@@ -101,14 +132,23 @@ function route(stream: ServerHttp2Stream, headers: CallHeaders, check: UnaryMeth
       health.watch(stream);
       return;
     default:
-      stream.on('error', ignore);
+      discard(stream, arrivals);
       respondWithFault(stream, { status: STATUS.UNIMPLEMENTED, message: 'no such method' });
   }
 }
 
+/** What comes of a request that nobody reads would use up the connection's window, and it has to end, too. */
+function discard(stream: ServerHttp2Stream, arrivals: Arrivals): void {
+  arrivals.expect(stream);
+  stream.on('error', ignore);
+  stream.once('close', () => arrivals.settled(stream));
+  stream.resume();
+}
+
 function listen(server: Http2Server, address: string, socket: string | undefined): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error) =>
+    // It stays: a connection that could not be accepted later is an error of the server, too, and ends nothing.
+    server.on('error', (error) =>
       reject(new Error(`listen.grpc: cannot listen on ${address}: ${error.message}`, { cause: error })),
     );
     const listening = () => resolve((server.address() as AddressInfo | null)?.port ?? 0);

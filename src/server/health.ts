@@ -1,6 +1,7 @@
 import type { ServerHttp2Stream } from 'node:http2';
+import type { Arrivals } from './arrivals.js';
 import { frame, unframe } from './frame.js';
-import { ignore, respondWithFault, type UnaryCall } from './call.js';
+import { ignore, isOver, respondWithFault, type UnaryCall } from './call.js';
 import { STATUS } from './status.js';
 
 /** grpc.health.v1.HealthCheckResponse.ServingStatus */
@@ -17,9 +18,13 @@ const MOST_BYTES = 1024;
  */
 export class Health {
   private serving = false;
+  private closed = false;
   private readonly watchers = new Map<ServerHttp2Stream, string>();
 
-  constructor(private readonly service: string) {}
+  constructor(
+    private readonly service: string,
+    private readonly arrivals: Arrivals,
+  ) {}
 
   set(serving: boolean): void {
     if (serving === this.serving) return;
@@ -42,12 +47,20 @@ export class Health {
     const chunks: Buffer[] = [];
     let received = 0;
     stream.on('error', ignore);
-    stream.on('close', () => this.watchers.delete(stream));
+    this.arrivals.expect(stream);
+    stream.on('close', () => {
+      this.arrivals.settled(stream);
+      this.watchers.delete(stream);
+    });
     stream.on('data', (chunk: Buffer) => {
       received += chunk.length;
       if (received <= MOST_BYTES) chunks.push(chunk);
     });
     stream.on('end', () => {
+      this.arrivals.settled(stream);
+      if (isOver(stream)) return;
+      if (this.closed)
+        return respondWithFault(stream, { status: STATUS.UNAVAILABLE, message: 'the server is going away' });
       const message = unframe(Buffer.concat(chunks), undefined, MOST_BYTES);
       const name = Buffer.isBuffer(message) ? serviceName(message) : undefined;
       if (name === undefined)
@@ -61,6 +74,7 @@ export class Health {
 
   /** Ends every watch: the server is going away. */
   close(): void {
+    this.closed = true;
     for (const stream of this.watchers.keys()) stream.end();
   }
 
