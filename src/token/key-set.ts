@@ -48,7 +48,7 @@ export class KeySet {
 
 /**
  * Reads a JWK Set (RFC 7517 section 5). Keys that cannot verify are passed over, as its section 5 asks: symmetric
- * or private ones, those for encryption, RSA under 2048 bits (RFC 7518 section 3.3), and those of unknown types.
+ * or private ones, those for encryption, RSA that is too weak, and those of unknown types.
  *
  * @throws Error, without any of the text, when it is not a JWK Set
  */
@@ -74,11 +74,20 @@ function isUsable(key: ExactJson): key is { [name: string]: ExactJson } {
   if (key.use !== undefined && key.use !== 'sig') return false;
   if (key.key_ops !== undefined && !(Array.isArray(key.key_ops) && key.key_ops.includes('verify')))
     return false;
-  return key.kty !== 'RSA' || bits(key.n) >= 2048;
+  return true;
 }
 
-function bits(modulus: ExactJson | undefined): number {
-  return typeof modulus === 'string' ? Buffer.from(modulus, 'base64url').length * 8 : 0;
+/**
+ * RFC 7518 section 3.3 asks for 2048 bits; zeros in front of a modulus are none of them. An exponent of 1 makes a
+ * signature of whatever is signed, and an even one has no private key; OpenSSL takes both. Above 2^31 nobody else
+ * takes one (Go, for instance), and it costs time.
+ */
+function isStrong({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): boolean {
+  if (asymmetricKeyType !== 'rsa') return true;
+  const { modulusLength = 0, publicExponent = 0n } = asymmetricKeyDetails ?? {};
+  return (
+    modulusLength >= 2048 && publicExponent >= 3n && publicExponent < 2n ** 31n && publicExponent % 2n === 1n
+  );
 }
 
 async function readKey(key: { [name: string]: ExactJson }): Promise<VerificationKey | undefined> {
@@ -87,9 +96,11 @@ async function readKey(key: { [name: string]: ExactJson }): Promise<Verification
     Object.entries({ kty, crv, n, e, x, y }).filter(([, value]) => typeof value === 'string'),
   ) as unknown as JWK;
   try {
+    const publicKey = createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' });
+    if (!isStrong(publicKey)) return undefined;
     const identity = `${await calculateJwkThumbprint(jwk)} ${alg ?? ''}`;
     return {
-      key: createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' }),
+      key: publicKey,
       type: kty!,
       curve: crv,
       alg,

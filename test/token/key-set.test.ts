@@ -46,6 +46,24 @@ describe('a JWK Set', () => {
     expect(await ids(jwks({ ...publicKey.export({ format: 'jwk' }), kid: 'short' }, rsa))).toEqual(['r1']);
   });
 
+  test('does not count zeros in front of an RSA modulus', async () => {
+    const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 1024 });
+    const { n, ...key } = publicKey.export({ format: 'jwk' });
+    const padded = Buffer.concat([Buffer.alloc(128), Buffer.from(n!, 'base64url')]).toString('base64url');
+    expect(await ids(jwks({ ...key, n: padded, kid: 'padded' }, rsa))).toEqual(['r1']);
+  });
+
+  test.each([
+    ['1, by which everything is signed', [1]],
+    ['0', [0]],
+    ['2', [2]],
+    ['an even number', [1, 0, 0]],
+    ['one of 256 bytes', Array<number>(256).fill(0xff)],
+  ])('passes over RSA whose exponent is %s', async (_, bytes) => {
+    const e = Buffer.from(bytes).toString('base64url');
+    expect(await ids(jwks({ ...rsa.published({ e }), kid: 'odd' }, rsa))).toEqual(['r1']);
+  });
+
   test.each([
     ['', 'not JSON'],
     ['<html>', 'not JSON'],
