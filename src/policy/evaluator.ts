@@ -82,12 +82,12 @@ export async function loadPolicy(
         if (text.includes('\\ud') && LONE_SURROGATE.test(text))
           return refuse('policy_error', 'the input holds text that is not Unicode');
         instance ??= another(module, size, builtins, image);
-        const results = parseValue(
-          instance.evaluate(entrypoint, text, { now: BigInt(Math.trunc(now)) * 1_000_000n }),
-        );
+        const answer = instance.evaluate(entrypoint, text, { now: BigInt(Math.trunc(now)) * 1_000_000n });
+        const results = parseValue(answer);
         for (const value of results as RegoSet) {
           const result = readResult(toJson((value as RegoObject).get('result')!), options);
-          if (!isRefusal(result) && text.length <= LONGEST) plan?.results?.set(text, result);
+          const size = text.length + answer.length;
+          if (!isRefusal(result) && size <= LONGEST) plan?.results?.set(text, result, { size });
           return result;
         }
         return refuse('policy_undefined', `${entrypoint} is undefined for this input`);
@@ -107,12 +107,12 @@ interface Plan {
   readonly results?: LRUCache<string, PolicyResult>;
 }
 
-/** Results that are remembered of each entrypoint: as many, and as many UTF-16 code units of input. */
+/** Results that are remembered of each entrypoint: as many, and as many UTF-16 code units of input and result. */
 const MOST_RESULTS = 10_000;
 const MOST_TEXT = 8 * 1024 * 1024;
 
-/** A longer input is hardly ever asked about twice. */
-const LONGEST = 4 * 1024;
+/** Of an input and its result. A longer input is hardly ever asked about twice, and a long result takes room. */
+const LONGEST = 8 * 1024;
 
 function plansOf(entrypoints: readonly string[], reads: PolicyReads | undefined): ReadonlyMap<string, Plan> {
   const plans = new Map<string, Plan>();
@@ -122,7 +122,6 @@ function plansOf(entrypoints: readonly string[], reads: PolicyReads | undefined)
     const results = new LRUCache<string, PolicyResult>({
       max: MOST_RESULTS,
       maxSize: MOST_TEXT,
-      sizeCalculation: (_, text) => text.length,
     });
     plans.set(entrypoint, { prune: pruner(read.input), ...(read.pure && { results }) });
   }

@@ -110,6 +110,19 @@ describe('a policy whose reads are known', () => {
     expect(evaluate(DECISION, { a: 1, id: 'x' }, 0)).not.toBe(first);
   });
 
+  test('is not remembered for results that would fill the memory', async () => {
+    const { evaluate } = await policy(
+      'decision := {"allowed": true, "reason": concat("", [x | some _ in numbers.range(1, input.a); x := "x"])}',
+      reads,
+    );
+    const again = (length: number) => {
+      const first = evaluate(DECISION, { a: length }, 0);
+      return evaluate(DECISION, { a: length }, 0) === first;
+    };
+    expect(again(10)).toBe(true);
+    expect(again(20_000)).toBe(false);
+  });
+
   test('tells numbers apart that a double does not', async () => {
     const { evaluate } = await policy(
       'decision := {"allowed": true, "reason": sprintf("%d", [input.a])}',
