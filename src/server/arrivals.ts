@@ -1,14 +1,14 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 
 export interface ArrivalLimits {
-  /** Milliseconds that a request may take to arrive. */
+  /** Milliseconds that a request may take to arrive, and its answer to be taken. */
   readonly time: number;
   /** Bytes of all requests together that may wait for their end. */
   readonly bytes: number;
 }
 
 /**
- * The requests that are on their way. Each one alone is bounded by its length; this bounds them all together, in
+ * The requests that are on their way, or whose answer is. Each one alone is bounded by its length; this bounds them all together, in
  * bytes and in time: a caller may open thousands of streams, send nearly all of each, and never end one.
  */
 export class Arrivals {
@@ -22,7 +22,7 @@ export class Arrivals {
     this.since.set(stream, performance.now());
   }
 
-  /** It is whole, or nothing more will come of it. */
+  /** Nothing more will come of it, or it is one that may last. */
   settled(stream: ServerHttp2Stream): void {
     this.since.delete(stream);
   }

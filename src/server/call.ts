@@ -82,7 +82,6 @@ export class StreamCall implements UnaryCall {
 
   /** The request is here. */
   begin(): void {
-    this.arrivals.settled(this.stream);
     const { chunks } = this;
     this.release();
     if (this.answered) return;

@@ -21,7 +21,7 @@ const WINDOW = 4 * 1024 * 1024;
 /** Bytes that requests may hold together before they are whole. */
 const MAX_ARRIVING = 256 * 1024 * 1024;
 
-/** Milliseconds: how long a request may take to arrive, and how often what hangs is looked for. */
+/** Milliseconds: how long a request may take to arrive and its answer to be taken, and how often what hangs is looked for. */
 const UPKEEP = 30_000;
 
 export interface GrpcServerOptions {
@@ -29,7 +29,7 @@ export interface GrpcServerOptions {
   readonly address: string;
   readonly check: UnaryMethod;
   /**
-   * Milliseconds that a request may take to arrive, and a connection to answer a ping; found out within twice that.
+   * Milliseconds that a call may last, and a connection may take to answer a ping; found out within twice that.
    * Default 30 seconds.
    */
   readonly upkeep?: number;

@@ -135,6 +135,22 @@ test.each([
   expect(await Promise.race([closed, elapsed(3_000, 'open', { ref: false })])).toBe('closed');
 });
 
+test('an answer that its caller does not take is not kept for it', async () => {
+  await start({ upkeep: 100 });
+  const closedWindow = connectHttp2(`http://${server.address}`, { settings: { initialWindowSize: 0 } });
+  open.push(closedWindow);
+  const stream = closedWindow.request({
+    ':method': 'POST',
+    ':path': CHECK,
+    'content-type': 'application/grpc',
+  });
+  stream.on('error', () => {});
+  stream.resume();
+  stream.end(frame(Buffer.from('hello')));
+  const closed = new Promise<string>((resolve) => stream.on('close', () => resolve('closed')));
+  expect(await Promise.race([closed, elapsed(3_000, 'open', { ref: false })])).toBe('closed');
+});
+
 test('requests that are never ended hold no more memory together than they may', async () => {
   await start({ maxArriving: 100_000 });
   const greedy = session();
