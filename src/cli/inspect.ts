@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { Command, Option } from 'commander';
-import { BUNDLE_ALGORITHMS } from '../config/policy-schema.js';
+import { BUNDLE_ALGORITHMS } from '../config/algorithms.js';
 import type { Verification } from '../policy/signature.js';
 import { readVerificationKeys } from './bundle-keys.js';
 import { Failure } from './failure.js';

@@ -2,7 +2,7 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import { BUNDLE_ALGORITHMS } from '../config/policy-schema.js';
+import { BUNDLE_ALGORITHMS } from '../config/algorithms.js';
 import { isRefusal } from '../errors/refusal.js';
 import { parseExact } from '../json/exact.js';
 import { packBundle, unpackBundle } from '../policy/bundle-archive.js';

@@ -1,25 +1,9 @@
 import { z } from 'zod';
+import { BUNDLE_ALGORITHMS } from './algorithms.js';
 import { check, checkAcross, duration, matching, path } from './checks.js';
 import { bundleUrlFault } from './location.js';
 import { policyFaults } from './policy-checks.js';
 import type { Fault } from './problem.js';
-
-/** Signature algorithms of OPA's bundle signatures (RFC 7518 section 3.1, RFC 8037). */
-export const BUNDLE_ALGORITHMS = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'HS256',
-  'HS384',
-  'HS512',
-] as const;
 
 const entrypoint = matching(/^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/, {
   wrong: 'is not an entrypoint',

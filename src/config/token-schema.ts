@@ -1,22 +1,8 @@
 import { z } from 'zod';
+import { ALGORITHMS } from './algorithms.js';
 import { check, checkAcross, duration, isMapping } from './checks.js';
 import { DISCOVERY, discoverableFault, jwksFault } from './location.js';
 import type { Fault } from './problem.js';
-
-/** Signature algorithms that a token may be verified with: RFC 7518 section 3.1, RFC 8037, RFC 9864. */
-export const ALGORITHMS = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'Ed25519',
-] as const;
 
 const algorithm = z
   .string()
