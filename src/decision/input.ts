@@ -12,26 +12,39 @@ export function policyInput(
   identity: WorkloadIdentity,
   token: VerifiedToken | undefined,
 ): { readonly [name: string]: unknown } {
+  const { http } = facts;
+  const input: { [name: string]: unknown } = { ...facts.envoyInput };
+  input.identity = once(IDENTITIES, identity, identityInput);
+  if (token) input.token = once(TOKENS, token, tokenInput);
+  if (http)
+    input.request = {
+      method: http.method,
+      path: http.path,
+      raw_path: http.rawPath,
+      query: http.query,
+      host: http.host,
+      scheme: http.scheme,
+    };
+  return input;
+}
+
+/** The stages hand out the same object for the same certificate and the same token: so they are written once. */
+const IDENTITIES = new WeakMap<WorkloadIdentity, object>();
+const TOKENS = new WeakMap<VerifiedToken, object>();
+
+function once<K extends object>(made: WeakMap<K, object>, of: K, make: (of: K) => object): object {
+  let value = made.get(of);
+  if (value === undefined) made.set(of, (value = make(of)));
+  return value;
+}
+
+function identityInput(identity: WorkloadIdentity): object {
   return {
-    ...facts.envoyInput,
-    identity: {
-      spiffe_id: identity.spiffeId,
-      trust_domain: identity.trustDomain,
-      path: identity.path,
-      not_after: Math.floor(identity.notAfter / 1000),
-      fingerprint: identity.fingerprint,
-    },
-    ...(token && { token: tokenInput(token) }),
-    ...(facts.http && {
-      request: {
-        method: facts.http.method,
-        path: facts.http.path,
-        raw_path: facts.http.rawPath,
-        query: facts.http.query,
-        host: facts.http.host,
-        scheme: facts.http.scheme,
-      },
-    }),
+    spiffe_id: identity.spiffeId,
+    trust_domain: identity.trustDomain,
+    path: identity.path,
+    not_after: Math.floor(identity.notAfter / 1000),
+    fingerprint: identity.fingerprint,
   };
 }
 

@@ -34,6 +34,8 @@ interface Verdict {
   readonly key: VerificationKey;
   /** The set that the key was last seen in. */
   keys: KeySet;
+  /** What was last presented: the same object as long as the binding is, so that others may remember it too. */
+  presented?: VerifiedToken;
 }
 
 type Refused = Refusal<TokenCode>;
@@ -80,13 +82,13 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
       const known = verdicts.get(id);
       if (known !== undefined) {
         const invalid = reconsider(known, request.now);
-        if (invalid === undefined) return present(known.claims, request);
+        if (invalid === undefined) return present(known, request);
         verdicts.delete(id);
         // A key that is gone may be back under the same id: that is for a new verification to find out.
         if (invalid.code !== 'token_key_unknown') return invalid;
       }
       const settle = (verdict: Verdict | Refused) =>
-        isRefusal(verdict) ? verdict : present(verdict.claims, request);
+        isRefusal(verdict) ? verdict : present(verdict, request);
       const verdict = verifyOnce(id, token);
       return verdict instanceof Promise ? verdict.then(settle) : settle(verdict);
     },
@@ -112,11 +114,14 @@ function reconsider(verdict: Verdict, now: number): Refused | undefined {
 }
 
 /** What is about this request and not about the token. */
-function present(claims: Claims, request: TokenRequest): VerifiedToken | Refused {
+function present(verdict: Verdict, request: TokenRequest): VerifiedToken | Refused {
+  const { claims, presented } = verdict;
   if (request.audience !== undefined && !claims.audience.includes(request.audience))
     return refuse('token_audience_mismatch', "aud does not name the route's audience");
   const binding = checkBinding(claims.claims.cnf, request.peerThumbprint);
-  return typeof binding === 'string' ? { ...claims, binding } : binding;
+  if (typeof binding !== 'string') return binding;
+  if (presented?.binding === binding) return presented;
+  return (verdict.presented = { ...claims, binding });
 }
 
 function verifyAnew(
