@@ -12,6 +12,8 @@ const writer = new WireWriter();
  */
 export function encodeCheckResponse(response: OutgoingCheckResponse): Buffer {
   const { status, deniedResponse, okResponse, dynamicMetadata } = response;
+  // Protobuf leaves out what is 0, and Envoy takes that for an allow: nothing else may come to it.
+  if (!Number.isInteger(status.code)) throw new TypeError('an answer without a status');
   writer.clear();
   if (dynamicMetadata) {
     const end = writer.length;

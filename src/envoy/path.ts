@@ -10,6 +10,9 @@ export interface RequestPath {
   readonly query: string;
 }
 
+/** UTF-16 code units of path and query. Envoy's own default limit is 60 KiB for all headers together. */
+const LONGEST = 256 * 1024;
+
 /** Characters that RFC 3986 section 2.3 calls unreserved: an escape of one means the character itself. */
 const UNRESERVED = /[A-Za-z0-9\-._~]/;
 
@@ -22,13 +25,14 @@ const UNRESERVED = /[A-Za-z0-9\-._~]/;
  * - escapes of unreserved characters are decoded, other escapes upper-cased, bytes outside ASCII escaped
  * - runs of slashes become one; `.` and `..` are resolved; a trailing slash stays
  *
- * Refused is what servers read in different ways: an escaped or plain backslash, an escaped slash, a control
+ * Refused is a target beyond 256 Ki characters, and what servers read in different ways: an escaped or plain backslash, an escaped slash, a control
  * character, a broken escape, escapes that are not UTF-8, two slashes at the beginning (an authority to whoever
  * reads a URI reference), a `..` above the root or behind repeated slashes (merged before it is resolved, or
  * after), path parameters (`/admin;x`, which servlet containers take off), and an empty or dot segment before an
  * escaped semicolon. `*` and the empty path of CONNECT stay as they are.
  */
 export function readPath(target: string): RequestPath | Refusal<'path_refused'> {
+  if (target.length > LONGEST) return refuse('path_refused', `longer than ${LONGEST} characters`);
   const { rawPath, query } = split(target);
   if (rawPath === '' || rawPath === '*') return { path: rawPath, rawPath, query };
   const reduced = rawPath.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/\\]*/i, '');

@@ -119,3 +119,10 @@ describe('for every target', () => {
     );
   });
 });
+
+test('a target that is longer than any server takes is refused, however long, before it is looked into', () => {
+  expect(readPath(`/${'a'.repeat(1000)}?${'b'.repeat(200_000)}`)).toMatchObject({
+    path: `/${'a'.repeat(1000)}`,
+  });
+  expect(readPath(`/${'../a/'.repeat(100_000)}`)).toMatchObject({ code: 'path_refused' });
+});

@@ -77,6 +77,11 @@ describe('every answer', () => {
     );
   });
 
+  test('trap 1: an answer whose status has no code is none: it would read as an allow', () => {
+    for (const code of [undefined, Number.NaN, 7.5])
+      expect(() => bytes({ status: { code: code as number } })).toThrow('an answer without a status');
+  });
+
   test('trap 14: raw_value is never used', () => {
     const all = [
       allowed({ requestHeaders: [['a', 'b']], responseHeadersToAdd: [['a', 'b']] }),
