@@ -3,7 +3,7 @@ import { readBundle } from '../policy/bundle.js';
 import { HOST_BUILTINS, REFUSED_BUILTINS } from '../policy/builtins/index.js';
 import { requiredBuiltins } from '../policy/required-builtins.js';
 import type { RegoCheckReport } from '../rego/checker.js';
-import type { RegoSource } from '../rego/compiler.js';
+import type { RegoSource } from '../rego/source.js';
 import type { RegoError } from '../rego/errors.js';
 
 /**

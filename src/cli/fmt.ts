@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { createPatch, FILE_HEADERS_ONLY } from 'diff';
 import { isRefusal } from '../errors/refusal.js';
-import type { RegoSource } from '../rego/compiler.js';
+import type { RegoSource } from '../rego/source.js';
 import { readRegoFolder } from '../rego/folder.js';
 import { formatRego } from '../rego/formatter.js';
 import { Failure } from './failure.js';

@@ -8,7 +8,8 @@ import { dataMeetsPackages } from '../policy/data-conflict.js';
 import type { PolicyReads } from '../policy/reads.js';
 import type { Contents } from '../policy/source.js';
 import type { BundleRevisions } from '../policy/types.js';
-import { compileRego, type RegoSource } from '../rego/compiler.js';
+import { compileRego } from '../rego/compiler.js';
+import type { RegoSource } from '../rego/source.js';
 
 /** All that a policy is loaded from. It can be sent to another thread. */
 export interface PreparedPolicy extends Bundle {

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { isRefusal } from '../errors/refusal.js';
-import type { RegoSource } from '../rego/compiler.js';
+import type { RegoSource } from '../rego/source.js';
 import { isTestFile, readRegoFolder } from '../rego/folder.js';
 import { testRego } from '../rego/tester.js';
 import { Failure } from './failure.js';

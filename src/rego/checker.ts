@@ -1,6 +1,7 @@
 import { LineCounter, parseDocument } from 'yaml';
 import { isRefusal } from '../errors/refusal.js';
-import type { RegoBuiltinUse, RegoSource } from './compiler.js';
+import type { RegoBuiltinUse } from './compiler.js';
+import type { RegoSource } from './source.js';
 import type { RegoError, RegoErrors } from './errors.js';
 import { ask, filesOf, fromWire, type WireError } from './wire.js';
 

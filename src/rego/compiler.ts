@@ -1,13 +1,7 @@
+import type { RegoSource } from './source.js';
 import { isRefusal } from '../errors/refusal.js';
 import { type RegoErrors, type RegoLocation } from './errors.js';
 import { ask, filesOf, invalid, type WireError } from './wire.js';
-
-/** A policy (`*.rego`) or data file (`data.json`, `data.yaml`, `data.yml`). */
-export interface RegoSource {
-  /** Relative to the root, with forward slashes. A data file's folder is where its content sits under `data`. */
-  readonly path: string;
-  readonly content: string;
-}
 
 export interface RegoCompileOptions {
   /** What can be asked for, as `package/rule`: `mesh/authz/decision`. At least one. */

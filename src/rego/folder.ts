@@ -1,7 +1,7 @@
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { refuse, type Refusal } from '../errors/refusal.js';
-import type { RegoSource } from './compiler.js';
+import type { RegoSource } from './source.js';
 
 export type RegoFolderRefusal = Refusal<'rego_folder_invalid'>;
 

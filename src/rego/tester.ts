@@ -1,5 +1,5 @@
 import { isRefusal } from '../errors/refusal.js';
-import type { RegoSource } from './compiler.js';
+import type { RegoSource } from './source.js';
 import type { RegoError, RegoErrors, RegoLocation } from './errors.js';
 import { ask, filesOf, fromWire, invalid, type WireError } from './wire.js';
 

@@ -1,5 +1,5 @@
 import { regoErrors, type RegoError, type RegoErrors, type RegoLocation } from './errors.js';
-import type { RegoSource } from './compiler.js';
+import type { RegoSource } from './source.js';
 import { OpaFailure, runOpaCommand } from './opa-command.js';
 
 /** A fault as the Go program writes it. */

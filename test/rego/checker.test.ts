@@ -1,7 +1,7 @@
 import { INPUT_SCHEMA } from '../../src/decision/input-schema.js';
 import { isRefusal } from '../../src/errors/refusal.js';
 import { checkRego, type RegoCheckReport, type RegoSchema } from '../../src/rego/checker.js';
-import type { RegoSource } from '../../src/rego/compiler.js';
+import type { RegoSource } from '../../src/rego/source.js';
 
 const INPUT: RegoSchema = { name: 'input', path: 'input.schema.json', content: JSON.stringify(INPUT_SCHEMA) };
 const dataSchema = (schema: object): RegoSchema => ({

@@ -1,10 +1,6 @@
 import { isRefusal } from '../../src/errors/refusal.js';
-import {
-  compileRego,
-  type CompiledRego,
-  type RegoCompileOptions,
-  type RegoSource,
-} from '../../src/rego/compiler.js';
+import { compileRego, type CompiledRego, type RegoCompileOptions } from '../../src/rego/compiler.js';
+import type { RegoSource } from '../../src/rego/source.js';
 import type { RegoErrors } from '../../src/rego/errors.js';
 import { json, unpack } from './unpack.js';
 

@@ -5,7 +5,8 @@ import { parseExact } from '../../src/json/exact.js';
 import { readBundle } from '../../src/policy/bundle.js';
 import { loadPolicy } from '../../src/policy/evaluator.js';
 import type { Policy } from '../../src/policy/types.js';
-import { compileRego, type RegoSource } from '../../src/rego/compiler.js';
+import { compileRego } from '../../src/rego/compiler.js';
+import type { RegoSource } from '../../src/rego/source.js';
 import { json, unpack } from './unpack.js';
 
 interface Reads {

@@ -3,7 +3,8 @@ import { isRefusal } from '../../src/errors/refusal.js';
 import { readBundle } from '../../src/policy/bundle.js';
 import { loadPolicy } from '../../src/policy/evaluator.js';
 import type { Policy } from '../../src/policy/types.js';
-import { compileRego, type RegoSource } from '../../src/rego/compiler.js';
+import { compileRego } from '../../src/rego/compiler.js';
+import type { RegoSource } from '../../src/rego/source.js';
 import { readRegoFolder } from '../../src/rego/folder.js';
 
 const POLICIES = fileURLToPath(new URL('../../policies', import.meta.url));
