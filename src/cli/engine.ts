@@ -1,19 +1,18 @@
-import { readFile } from 'node:fs/promises';
 import type { DestinationStream } from 'pino';
 import { startAdmin, type AdminServer, type Readiness } from '../admin/http.js';
 import { isFault, parseListenAddress } from '../config/listen-address.js';
 import type { Config } from '../config/schema.js';
 import { createPipeline } from '../decision/pipeline.js';
-import { createBundleFiles } from '../identity/bundle-files.js';
-import { createIdentityVerifier } from '../identity/verifier.js';
+import { localHub } from '../feed/feed.js';
 import { runInBackground } from '../rego/opa-command.js';
 import { createAuthorization } from '../server/authorization.js';
 import { startGrpcServer } from '../server/grpc-server.js';
 import { createDecisionLog } from '../telemetry/decision-log.js';
 import type { Log } from '../telemetry/log.js';
 import { createMetrics } from '../telemetry/metrics.js';
-import { createKeySource } from '../token/key-source.js';
-import { createTokenVerifier } from '../token/verifier.js';
+import { startIdentity } from './engine/identity.js';
+import type { EnginePart } from './engine/part.js';
+import { startTokens } from './engine/tokens.js';
 import { Failure } from './failure.js';
 import { policyEvents } from './policy-events.js';
 import { createPolicies } from './policy-source.js';
@@ -40,14 +39,11 @@ export interface Engine {
   stop(): Promise<void>;
 }
 
-/** Milliseconds between two looks at the trust bundles' files. */
-const BUNDLE_POLL = 5_000;
+/** Milliseconds between two looks at what is refreshed, for the log. */
+const CHANGES = 5_000;
 
 /** Milliseconds between two looks for the first policy of a service. */
 const FIRST_POLICY = 100;
-
-/** Milliseconds that the first fetch of keys may hold up readiness. */
-const FIRST_KEYS = 5_000;
 
 /**
  * Wires the stages together and serves. It decides nothing itself.
@@ -56,41 +52,14 @@ const FIRST_KEYS = 5_000;
  */
 export async function startEngine(config: Config, { log, decisions }: EngineOptions): Promise<Engine> {
   const now = () => Date.now();
-  const bundles = createBundleFiles({
-    files: new Map(Object.entries(config.identity.trust_domains).map(([name, { bundle }]) => [name, bundle])),
-    readFile: (path) => readFile(path, 'utf8'),
-    now,
-  });
-  await bundles.refresh();
-  const broken = bundles
-    .status()
-    .flatMap(({ trustDomain, error }) => (error ? `${trustDomain}: ${error}` : []));
-  if (broken.length > 0) throw new Failure(`identity.trust_domains: ${broken.join('\n')}`);
-
-  const issuers = config.token.issuers.map((issuer) => ({
-    issuer: issuer.issuer,
-    audiences: issuer.audiences,
-    algorithms: issuer.algorithms,
-    profile: issuer.profile,
-    maxLifetime: issuer.max_lifetime,
-    clockSkew: issuer.clock_skew,
-    keys: createKeySource({
-      issuer: issuer.issuer,
-      location: issuer.jwks,
-      refresh: issuer.jwks_refresh,
-      cooldown: issuer.jwks_cooldown,
-      maxStale: issuer.jwks_max_stale,
-      fetch,
-      readFile: (path) => readFile(path, 'utf8'),
-      now,
-    }),
-  }));
-  const firstKeys = Promise.all(issuers.map(({ keys }) => keys.start()));
+  const part = { hub: localHub, log, now };
+  const identity = await startIdentity(config, part);
+  const tokens = startTokens(config, part);
 
   const descriptors = await loadDescriptors(config.policy.proto_descriptor);
   const metrics = createMetrics(version, {
-    jwks: () => issuers.map(({ keys }) => keys.status()),
-    trustBundles: () => bundles.status(),
+    jwks: () => tokens.status(),
+    trustBundles: () => identity.status(),
     policy: () => inForce(policies),
     bundles: () => policies.status(),
   });
@@ -112,8 +81,8 @@ export async function startEngine(config: Config, { log, decisions }: EngineOpti
 
   const shadow = await startShadow(config.policy, { log, metrics: metrics.policy, decisionLog, now });
   const pipeline = createPipeline({
-    identity: createIdentityVerifier({ source: config.identity.source, bundles }),
-    token: createTokenVerifier({ issuers, maxBytes: config.token.max_bytes, now }),
+    identity: identity.verifier,
+    token: tokens.verifier,
     tokenMode: config.token.mode,
     policy: () => policies.current(),
     entrypoint: config.policy.entrypoint,
@@ -136,37 +105,21 @@ export async function startEngine(config: Config, { log, decisions }: EngineOpti
     checks: {
       serving: phase === 'serving' ? { ok: true } : { ok: false, detail: phase },
       ...policyChecks(policies),
-      ...Object.fromEntries(
-        bundles.status().map(({ trustDomain, error }) => [`trust bundle of ${trustDomain}`, standing(error)]),
-      ),
-      ...Object.fromEntries(
-        issuers.map(({ keys }) => {
-          const { issuer, stale, lastError } = keys.status();
-          return [`keys of ${issuer}`, { ...standing(lastError), ok: !stale }];
-        }),
-      ),
+      ...identity.checks(),
+      ...tokens.checks(),
     },
   });
 
-  const tellChanges = changeTeller(log, () => [
-    ...bundles.status().map(({ trustDomain, error }) => [`trust bundle of ${trustDomain}`, error] as const),
-    ...issuers.map(({ keys }) => [`keys of ${keys.status().issuer}`, keys.status().lastError] as const),
-  ]);
-  const poll = setInterval(() => {
-    void bundles.refresh().then((changed) => {
-      if (changed) log.info({ revision: bundles.current().revision }, 'trust bundles changed');
-      tellChanges();
-    });
-  }, BUNDLE_POLL);
-  poll.unref();
+  const tellChanges = changeTeller(log, [identity, tokens]);
+  const look = setInterval(tellChanges, CHANGES);
+  look.unref();
 
   const admin = await listenAdmin(config, metrics, readiness);
   const server = await startGrpcServer({ address: config.listen.grpc, check }).catch(async (error: Error) => {
     await admin?.close();
     throw new Failure(error.message);
   });
-  // An issuer that does not answer must not keep the others' tokens out: it is waited for, but not for long.
-  await Promise.race([firstKeys, elapsed(FIRST_KEYS)]);
+  await tokens.firstKeys;
   tellChanges();
   phase = 'serving';
   const addresses = { grpc: server.address, admin: admin?.address };
@@ -194,13 +147,14 @@ export async function startEngine(config: Config, { log, decisions }: EngineOpti
     },
     async stop() {
       phase = 'shutting down';
-      clearInterval(poll);
+      clearInterval(look);
       clearInterval(waiting);
       policies.stop();
       shadow?.stop();
       const finished = await server.drain(config.shutdown_grace);
       if (!finished) log.warn('calls were cut off at the end of shutdown_grace');
-      for (const { keys } of issuers) keys.stop();
+      await tokens.stop();
+      await identity.stop();
       await admin?.close();
       await decisionLog?.close();
       log.info('stopped');
@@ -209,27 +163,16 @@ export async function startEngine(config: Config, { log, decisions }: EngineOpti
 }
 
 /** Logs when something that is refreshed begins to fail, fails in another way, or works again. */
-function changeTeller(
-  log: Log,
-  sources: () => readonly (readonly [what: string, error: string | undefined])[],
-): () => void {
+function changeTeller(log: Log, parts: readonly EnginePart[]): () => void {
   const told = new Map<string, string | undefined>();
   return () => {
-    for (const [what, error] of sources()) {
+    for (const [what, error] of parts.flatMap((part) => part.standings())) {
       if (told.get(what) === error) continue;
       told.set(what, error);
       if (error === undefined) log.info({ what }, 'refreshed again');
       else log.warn({ what, error }, 'not refreshed; the last good one serves as long as it may');
     }
   };
-}
-
-function elapsed(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => void setTimeout(resolve, milliseconds).unref());
-}
-
-function standing(error: string | undefined): { ok: boolean; detail?: string } {
-  return error === undefined ? { ok: true } : { ok: false, detail: error };
 }
 
 async function listenAdmin(

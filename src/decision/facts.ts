@@ -5,6 +5,8 @@ export interface RequestFacts {
   readonly peer: PeerEvidence;
   /** Every `authorization` header line, in order. */
   readonly authorization: readonly string[];
+  /** Every line of another header, by its lower-case name, in order; empty when none arrived. */
+  header(name: string): readonly string[];
   /** What the route's `context_extensions` ask for (from Envoy's configuration, never from the client). */
   readonly route: { readonly [name: string]: string };
   /** Names of the `x-countersign-*` headers that the client sent: none of them may reach the upstream. */

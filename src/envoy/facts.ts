@@ -54,6 +54,7 @@ export function toFacts(
       forwardedClientCert: headers.values('x-forwarded-client-cert'),
     },
     authorization: headers.values('authorization'),
+    header: (name) => headers.values(name),
     route: attributes.contextExtensions ?? {},
     forgedHeaders,
     ...(http && {

@@ -44,6 +44,7 @@ export function facts(overrides: Partial<RequestFacts> = {}): RequestFacts {
   return {
     peer: { certificate: 'leaf', principal: frontend.spiffeId, forwardedClientCert: [] },
     authorization: ['Bearer x'],
+    header: () => [],
     route: {},
     forgedHeaders: [],
     http: { method: 'GET', path: '/orders', rawPath: '/orders', query: '', host: 'shop', scheme: 'https' },

@@ -1,0 +1,17 @@
+import type { Readiness } from '../../admin/http.js';
+
+/** A part of the running engine that keeps something fresh in the background. */
+export interface EnginePart {
+  /** How each of its sources stands, for readiness. No detail holds a secret. */
+  checks(): Readiness['checks'];
+  /** The same for the log: what is refreshed, and why the newest attempt failed. */
+  standings(): readonly Standing[];
+  stop(): void | Promise<void>;
+}
+
+export type Standing = readonly [what: string, error: string | undefined];
+
+/** A check that fails whenever the newest attempt did. */
+export function standing(error: string | undefined): { ok: boolean; detail?: string } {
+  return error === undefined ? { ok: true } : { ok: false, detail: error };
+}

@@ -1,0 +1,63 @@
+import { z } from 'zod';
+import { ALGORITHMS } from './algorithms.js';
+import { check, checkAcross, duration, isMapping } from './checks.js';
+import { DISCOVERY, discoverableFault, jwksFault } from './location.js';
+import type { Fault } from './problem.js';
+
+const algorithm = z
+  .string()
+  .check(check(algorithmFault, true))
+  .meta({ enum: ALGORITHMS })
+  .pipe(z.enum(ALGORITHMS));
+
+function algorithmFault(name: string): Fault | undefined {
+  if ((ALGORITHMS as readonly string[]).includes(name)) return undefined;
+  const mend = `write some of ${ALGORITHMS.join(', ')}`;
+  if (/^none$/i.test(name)) return { wrong: 'means unsigned: such tokens are never accepted', mend };
+  if (/^HS/i.test(name)) return { wrong: 'is an HMAC: whoever can verify it can also mint tokens', mend };
+  return { wrong: 'is no algorithm that tokens may be signed with', mend };
+}
+
+/** One entry of `token.issuers`: whose tokens are accepted, and with which keys. */
+export const issuerSchema = z
+  .strictObject({
+    issuer: z.string().min(1).describe("The issuer's identifier, exactly as its tokens write it in iss."),
+    audiences: z
+      .array(z.string().min(1))
+      .min(1)
+      .describe('What this mesh is called in aud. A token has to name at least one of them.'),
+    jwks: z
+      .string()
+      .check(check(jwksFault))
+      .describe(
+        "The issuer's keys: a file (relative to this file's folder), an https URL (http for loopback hosts only), or discovery, which asks the issuer's metadata.",
+      ),
+    algorithms: z
+      .array(algorithm)
+      .min(1)
+      .prefault(['RS256', 'ES256'])
+      .describe('The signature algorithms that are accepted of this issuer.'),
+    profile: z
+      .enum(['at+jwt', 'jwt'])
+      .default('at+jwt')
+      .describe('at+jwt holds tokens to RFC 9068, its typ and its required claims; jwt does not.'),
+    max_lifetime: duration('1s', '365d', '1h', 'The most that exp may lie after iat.'),
+    clock_skew: duration('0s', '5m', '0s', "Leeway for the token's times."),
+    // Timers count in 31 bits of milliseconds, which is 24 days: a longer one would fire at once, and for ever.
+    jwks_refresh: duration('100ms', '7d', '5m', 'How often the keys are fetched anew in the background.'),
+    jwks_cooldown: duration(
+      '100ms',
+      '7d',
+      '30s',
+      'The least time between two fetches that unknown keys cause.',
+    ),
+    jwks_max_stale: duration('0s', '7d', '1h', 'How long the last good keys are used while fetching fails.'),
+  })
+  .check(checkAcross(discoveryFaults));
+
+function* discoveryFaults(entry: unknown): Iterable<[PropertyKey[], Fault]> {
+  if (!isMapping(entry) || entry.jwks !== DISCOVERY) return;
+  if (typeof entry.issuer !== 'string' || entry.issuer === '') return;
+  const fault = discoverableFault(entry.issuer);
+  if (fault !== undefined) yield [['issuer'], fault];
+}
