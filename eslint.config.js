@@ -10,10 +10,11 @@ export const ARROWS = {
   json: { may: [] },
   asn1: { may: [] },
   feed: { may: [] },
+  jws: { may: ['errors', 'json'] },
   config: { may: [] },
-  identity: { may: ['errors', 'json', 'asn1', 'feed'] },
+  identity: { may: ['errors', 'json', 'asn1', 'feed', 'jws'] },
   policy: { may: ['errors', 'json', 'asn1'] },
-  token: { may: ['errors', 'json', 'feed'], types: ['identity'] },
+  token: { may: ['errors', 'json', 'feed', 'jws'], types: ['identity'] },
   rego: { may: ['errors'], types: ['policy'] },
   decision: { may: ['errors', 'json', 'identity', 'token', 'policy'] },
   envoy: { may: ['errors', 'json'], types: ['decision'] },
@@ -69,7 +70,7 @@ export default tseslint.config(
   { files: ['src/cli/**', 'src/demo/**', 'bench/**', '**/*.mjs'], rules: { 'no-console': 'off' } },
   {
     // The core takes its clock, its fetch and its key sources as arguments.
-    files: ['src/{identity,token,policy,decision,envoy}/**/*.ts'],
+    files: ['src/{identity,jws,token,policy,decision,envoy}/**/*.ts'],
     rules: {
       'no-restricted-properties': [
         'error',

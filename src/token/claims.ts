@@ -1,6 +1,6 @@
 import { refuse, type Refusal } from '../errors/refusal.js';
 import type { ExactJson } from '../json/exact.js';
-import type { JsonObject } from './jws.js';
+import type { JsonObject } from '../jws/compact.js';
 import type { VerifiedToken } from './types.js';
 
 /** What an issuer's tokens are held to. */

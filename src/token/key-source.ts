@@ -1,5 +1,5 @@
 import { fetchKeys, type KeyFetchPorts } from './fetch-keys.js';
-import { parseKeySet, type KeySet } from './key-set.js';
+import { parseKeySet, type KeySet } from '../jws/key-set.js';
 
 export interface KeySourceOptions extends KeyFetchPorts {
   readonly issuer: string;

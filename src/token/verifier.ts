@@ -1,14 +1,14 @@
 import * as crypto from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { isRefusal, refuse, type Refusal } from '../errors/refusal.js';
-import { sameAlgorithm, type Algorithm } from './algorithms.js';
+import { sameAlgorithm, type Algorithm } from '../jws/algorithms.js';
 import { readBearer } from './bearer.js';
 import { checkBinding } from './binding.js';
 import { checkTime, readClaims, type ClaimRules, type Claims } from './claims.js';
-import { readJws, type CompactJws } from './jws.js';
-import type { KeySet, VerificationKey } from './key-set.js';
+import { readJws, type CompactJws } from '../jws/compact.js';
+import type { KeySet, VerificationKey } from '../jws/key-set.js';
 import type { KeySource } from './key-source.js';
-import { isSigned } from './signature.js';
+import { isSigned } from '../jws/signature.js';
 import type { TokenCode, TokenRequest, TokenVerifier, VerifiedToken } from './types.js';
 
 /** One issuer whose tokens are accepted. */

@@ -1,6 +1,6 @@
 import { parseExact } from '../../src/json/exact.js';
 import { checkTime, readClaims, type ClaimRules } from '../../src/token/claims.js';
-import type { JsonObject } from '../../src/token/jws.js';
+import type { JsonObject } from '../../src/jws/compact.js';
 import { CLAIMS, ISSUER, NOW, SECONDS, refused } from './support.js';
 
 const RULES: ClaimRules = {

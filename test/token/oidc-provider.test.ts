@@ -2,7 +2,7 @@ import { jest } from '@jest/globals';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { decodeProtectedHeader, exportJWK } from 'jose';
-import type { Algorithm } from '../../src/token/algorithms.js';
+import type { Algorithm } from '../../src/jws/algorithms.js';
 import { createKeySource, type KeySource } from '../../src/token/key-source.js';
 import type { TokenRequest } from '../../src/token/types.js';
 import { createTokenVerifier, type TrustedIssuer } from '../../src/token/verifier.js';

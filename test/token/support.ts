@@ -1,7 +1,7 @@
 import { createHmac, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import { CompactSign, exportJWK, type CompactJWSHeaderParameters, type JWK } from 'jose';
-import type { Algorithm } from '../../src/token/algorithms.js';
-import { parseKeySet, type KeySet } from '../../src/token/key-set.js';
+import type { Algorithm } from '../../src/jws/algorithms.js';
+import { parseKeySet, type KeySet } from '../../src/jws/key-set.js';
 import type { KeySource, KeySourceStatus } from '../../src/token/key-source.js';
 import type { TokenRequest } from '../../src/token/types.js';
 import { createTokenVerifier, type TrustedIssuer } from '../../src/token/verifier.js';

@@ -1,4 +1,4 @@
-import type { Algorithm } from '../../src/token/algorithms.js';
+import type { Algorithm } from '../../src/jws/algorithms.js';
 import type { TrustedIssuer } from '../../src/token/verifier.js';
 import {
   CLAIMS,

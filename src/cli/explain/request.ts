@@ -13,7 +13,7 @@ import { parseWorkloadId } from '../../identity/spiffe-id.js';
 import { createIdentityVerifier } from '../../identity/verifier.js';
 import { parseExact, stringifyExact, type ExactJson } from '../../json/exact.js';
 import type { Policy } from '../../policy/types.js';
-import { parseKeySet } from '../../token/key-set.js';
+import { parseKeySet } from '../../jws/key-set.js';
 import { createTokenVerifier } from '../../token/verifier.js';
 import { Failure } from '../failure.js';
 

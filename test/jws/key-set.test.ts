@@ -1,6 +1,6 @@
-import { parseKeySet } from '../../src/token/key-set.js';
-import { sameAlgorithm, suits } from '../../src/token/algorithms.js';
-import { TestKey, jwks, keySet } from './support.js';
+import { parseKeySet } from '../../src/jws/key-set.js';
+import { sameAlgorithm, suits } from '../../src/jws/algorithms.js';
+import { TestKey, jwks, keySet } from '../token/support.js';
 import { generateKeyPairSync } from 'node:crypto';
 
 const ec = await TestKey.create('e1');

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { isRefusal } from '../../src/errors/refusal.js';
-import { readJws } from '../../src/token/jws.js';
-import { CLAIMS, FakeKeys, NOW, TestKey, encode, refused, trust, verifierOf } from './support.js';
+import { readJws } from '../../src/jws/compact.js';
+import { CLAIMS, FakeKeys, NOW, TestKey, encode, refused, trust, verifierOf } from '../token/support.js';
 
 const SIGNATURE = encode('signature');
 const compact = (header: string, payload = '{"sub":"alice"}') =>
