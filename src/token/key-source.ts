@@ -1,5 +1,7 @@
-import { fetchKeys, type KeyFetchPorts } from './fetch-keys.js';
+import { localHub, type Hub } from '../feed/feed.js';
+import { createPolledFeed, type Fetched } from '../feed/polled-feed.js';
 import { parseKeySet, type KeySet } from '../jws/key-set.js';
+import { fetchKeys, type KeyFetchPorts } from './fetch-keys.js';
 
 export interface KeySourceOptions extends KeyFetchPorts {
   readonly issuer: string;
@@ -13,6 +15,8 @@ export interface KeySourceOptions extends KeyFetchPorts {
   readonly maxStale: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Where the set is fetched. Default: here. */
+  readonly hub?: Hub;
 }
 
 /** How an issuer's keys stand. Times are milliseconds since the epoch. */
@@ -41,79 +45,67 @@ export interface KeySource {
   status(): KeySourceStatus;
 }
 
-/** Milliseconds until the first retry after a failure; each further one waits twice as long. */
-const FIRST_RETRY = 1_000;
-
+/** Fetches the text of a set wherever the hub does so, and makes keys of it here. */
 export function createKeySource(options: KeySourceOptions): KeySource {
-  const { issuer, location, refresh, cooldown, maxStale, now } = options;
-  let keys: KeySet | undefined;
-  let text: string | undefined;
-  let lastSuccess: number | undefined;
-  let lastError: string | undefined;
-  let lastDemand = Number.NEGATIVE_INFINITY;
-  let failures = 0;
-  let fetching: Promise<void> | undefined;
-  let timer: NodeJS.Timeout | undefined;
-  let running = false;
+  const { issuer, location, refresh, maxStale, now, hub = localHub } = options;
+  const parse = rememberNewest(parseKeySet);
+  const feed = hub.feed<Fetched<string>>(`keys of ${issuer}`, () =>
+    createPolledFeed({
+      ...options,
+      async obtain(previous) {
+        const text = await fetchKeys(issuer, location, options);
+        // A text that is no set is a failure of the fetch, and does not replace one that is.
+        if (text !== previous) await parse(text);
+        return text;
+      },
+    }),
+  );
+  let held: { readonly text?: string; readonly keys?: KeySet } = {};
+  let standing: Fetched<string> = {};
+  let taking: Promise<void> = Promise.resolve();
 
-  async function fetchOnce(): Promise<void> {
-    try {
-      const fresh = await fetchKeys(issuer, location, options);
-      if (fresh !== text) keys = await parseKeySet(fresh);
-      text = fresh;
-      lastSuccess = now();
-      lastError = undefined;
-      failures = 0;
-    } catch (error) {
-      // The last good set stays whole; how long it may serve is for current() to say.
-      lastError = (error as Error).message;
-      failures++;
-    }
+  /** One after the other: a set that takes longer to read must not replace a newer one. */
+  function take(): Promise<void> {
+    taking = taking.then(() => takeNewest()).catch(() => {});
+    return taking;
   }
 
-  function fetchMerged(): Promise<void> {
-    fetching ??= fetchOnce().finally(() => {
-      fetching = undefined;
-      schedule();
-    });
-    return fetching;
+  async function takeNewest(): Promise<void> {
+    const state = feed.latest();
+    if (state === undefined || state === standing) return;
+    const { value: text } = state;
+    if (text !== undefined && text !== held.text) held = { text, keys: await parse(text) };
+    standing = state;
   }
-
-  function schedule(): void {
-    clearTimeout(timer);
-    if (!running) return;
-    const backoff = failures === 0 ? refresh : Math.min(refresh, FIRST_RETRY * 2 ** (failures - 1));
-    // Up to a tenth earlier, so that replicas which started together do not ask together for ever.
-    timer = setTimeout(() => void fetchMerged(), backoff * (1 - Math.random() / 10));
-    timer.unref();
-  }
+  const unsubscribe = feed.onChange(() => void take());
 
   function stale(): boolean {
-    return lastSuccess === undefined || now() - lastSuccess > refresh + maxStale;
+    return standing.lastSuccess === undefined || now() - standing.lastSuccess > refresh + maxStale;
   }
 
   return {
-    current: () => (stale() ? undefined : keys),
-    demand() {
-      if (fetching) return fetching;
-      if (now() - lastDemand < cooldown) return Promise.resolve();
-      lastDemand = now();
-      return fetchMerged();
-    },
-    start() {
-      running = true;
-      return fetchMerged();
-    },
+    current: () => (stale() ? undefined : held.keys),
+    demand: () => feed.demand().then(take),
+    start: () => feed.start().then(take),
     stop() {
-      running = false;
-      clearTimeout(timer);
+      unsubscribe();
+      feed.stop();
     },
     status: () => ({
       issuer,
-      keys: keys?.keys.length ?? 0,
+      keys: held.keys?.keys.length ?? 0,
       stale: stale(),
-      ...(lastSuccess !== undefined && { lastSuccess }),
-      ...(lastError !== undefined && { lastError }),
+      ...(standing.lastSuccess !== undefined && { lastSuccess: standing.lastSuccess }),
+      ...(standing.lastError !== undefined && { lastError: standing.lastError }),
     }),
+  };
+}
+
+/** Where what fetches and what holds are in one process, a text is read once. */
+function rememberNewest(parse: (text: string) => Promise<KeySet>): (text: string) => Promise<KeySet> {
+  let newest: { readonly text: string; readonly keys: Promise<KeySet> } | undefined;
+  return (text) => {
+    if (newest?.text !== text) newest = { text, keys: parse(text) };
+    return newest.keys;
   };
 }

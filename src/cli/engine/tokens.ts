@@ -20,7 +20,7 @@ export interface TokensPart extends EnginePart {
 }
 
 /** The issuers, their keys and the stage that leans on them. */
-export function startTokens(config: Config, { now }: PartOptions): TokensPart {
+export function startTokens(config: Config, { hub, now }: PartOptions): TokensPart {
   const issuers = config.token.issuers.map((issuer) => ({
     issuer: issuer.issuer,
     audiences: issuer.audiences,
@@ -37,6 +37,7 @@ export function startTokens(config: Config, { now }: PartOptions): TokensPart {
       fetch,
       readFile: (path) => readFile(path, 'utf8'),
       now,
+      hub,
     }),
   }));
   const status = () => issuers.map(({ keys }) => keys.status());
