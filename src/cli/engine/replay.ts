@@ -1,0 +1,22 @@
+import { createReplayMemory, remoteGuard, type ReplayGuard } from '../../jws/replay.js';
+import type { PartOptions } from './identity.js';
+
+/** What is remembered at once: at the 5,000 proofs a second that a core can verify, three minutes of them. */
+const CAPACITY = 1_000_000;
+
+/**
+ * Which proofs were used, in one memory for all workers.
+ *
+ * @param shared takes its place where replicas share a store, which outlives them: then nothing is unknown to it
+ */
+export function startReplay(
+  { hub, now }: Pick<PartOptions, 'hub' | 'now'>,
+  shared?: ReplayGuard,
+): ReplayGuard {
+  return remoteGuard(
+    hub.service('used proofs', () => {
+      const guard = shared ?? createReplayMemory({ capacity: CAPACITY, now });
+      return (use) => guard.claim(use);
+    }),
+  );
+}
