@@ -5,7 +5,7 @@ import type { Log } from '../telemetry/log.js';
 import type { PolicyMetrics } from '../telemetry/policy-metrics.js';
 import { createShadow, type Shadow } from '../telemetry/shadow.js';
 import { policyEvents } from './policy-events.js';
-import { createShadowPolicies, type Policies } from './policy-source.js';
+import { createShadowPolicies, type Policies, type PoliciesOptions } from './policy-source.js';
 import { createShadowThread } from './shadow-thread.js';
 
 /** A policy that is asked about decisions, and whose answers are counted and logged. */
@@ -13,6 +13,12 @@ export interface RunningShadow extends Shadow {
   reload(): Promise<void>;
   stop(): void;
 }
+
+/** Makes what keeps the shadow policy up to date; undefined where there is none. */
+export type ShadowPoliciesMaker = (
+  config: Config['policy'],
+  options: PoliciesOptions,
+) => Promise<Policies> | undefined;
 
 /**
  * Starts what `policy.shadow` says; undefined where it says nothing. A shadow policy that cannot be loaded is told,
@@ -27,16 +33,18 @@ export async function startShadow(
     metrics,
     decisionLog,
     now,
+    policies: make = createShadowPolicies,
   }: {
     readonly log: Log;
     readonly metrics: PolicyMetrics;
     readonly decisionLog: DecisionLog | undefined;
     readonly now: () => number;
+    readonly policies?: ShadowPoliciesMaker;
   },
 ): Promise<RunningShadow | undefined> {
   if (config.shadow === undefined) return undefined;
   const thread = createShadowThread(config.allow_request_target_rewrite);
-  const policies = (await createShadowPolicies(config, {
+  const policies = (await make(config, {
     now,
     ...policyEvents('shadow policy', log, metrics),
     async load(prepared, entrypoints) {

@@ -1,0 +1,36 @@
+import type { Config } from '../../config/schema.js';
+import type { FreshnessSources } from '../../telemetry/metrics.js';
+import { startIdentity, type IdentityPart, type PartOptions } from './identity.js';
+import type { EnginePart } from './part.js';
+import { startTokens, type TokensPart } from './tokens.js';
+
+/** What decisions lean on and what is kept fresh in the background, the policy aside. */
+export interface Sources {
+  readonly identity: IdentityPart;
+  readonly tokens: TokensPart;
+  /** All of them, in the order in which they are told. */
+  readonly parts: readonly EnginePart[];
+  readonly freshness: Pick<FreshnessSources, 'jwks' | 'trustBundles'>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts every source. It runs in each process alike: the hub says which of them fetches, and which of them only
+ * hold what another one fetched.
+ *
+ * @throws Failure for what the operator has to mend
+ */
+export async function startSources(config: Config, options: PartOptions): Promise<Sources> {
+  const identity = await startIdentity(config, options);
+  const tokens = startTokens(config, options);
+  const parts = [identity, tokens];
+  return {
+    identity,
+    tokens,
+    parts,
+    freshness: { jwks: () => tokens.status(), trustBundles: () => identity.status() },
+    async stop() {
+      for (const part of [...parts].reverse()) await part.stop();
+    },
+  };
+}
