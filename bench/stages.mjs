@@ -56,7 +56,7 @@ const tokens = createTokenVerifier({
   now,
 });
 const pipeline = createPipeline({
-  ...{ identity, token: tokens, tokenMode: 'required' },
+  ...{ identity, token: tokens, tokenMode: 'required', destination: () => undefined },
   ...{ policy: () => policy, entrypoint: ENTRYPOINT, now },
 });
 const log = createDecisionLog({ labels: {}, destination: { write: () => true }, onDrop: console.error });

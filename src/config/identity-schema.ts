@@ -1,10 +1,37 @@
 import { z } from 'zod';
 import { check, matching, path } from './checks.js';
+import type { Fault } from './problem.js';
 
 const trustDomainName = matching(/^[a-z0-9._-]{1,255}$/, {
   wrong: 'is not the name of a trust domain',
   mend: 'write 1 to 255 of a-z, 0-9, dot, hyphen and underscore, without spiffe://',
 });
+
+/** Segments of {@link templateFault}'s template: a placeholder, any one segment, or itself. */
+const TEMPLATE = /^(\/(\{namespace\}|\{service_account\}|\*|[A-Za-z0-9._-]+))+$/;
+const PLACEHOLDERS = ['{namespace}', '{service_account}'];
+
+function templateFault(template: string): Fault | undefined {
+  const once = PLACEHOLDERS.every((name) => template.split(name).length === 2);
+  if (TEMPLATE.test(template) && once) return undefined;
+  return {
+    wrong: 'is not a template of a path',
+    mend: 'write whole segments, with {namespace} and {service_account} once each and * for any one, as in /ns/{namespace}/sa/{service_account}',
+  };
+}
+
+const kubernetes = z
+  .strictObject({
+    path_template: z
+      .string()
+      .check(check(templateFault, true))
+      .default('/ns/{namespace}/sa/{service_account}')
+      .describe(
+        "How the path of a workload's SPIFFE ID tells its namespace and service account. The whole path has to match, segment by segment; * takes any one.",
+      ),
+  })
+  .prefault({})
+  .describe("What policies see of Kubernetes in a workload's SPIFFE ID.");
 
 /** `identity`: which workloads are known, and where their certificates are read. */
 export const identitySchema = z
@@ -32,5 +59,6 @@ export const identitySchema = z
       .describe(
         'The trust domains whose workloads are known, by name. A workload of any other one is refused.',
       ),
+    kubernetes,
   })
   .describe('Who the workload is: SPIFFE.');

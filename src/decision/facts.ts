@@ -3,6 +3,8 @@ import type { PeerEvidence } from '../identity/types.js';
 /** One request, as Envoy told it, in the words of the pipeline. Nothing here is verified. */
 export interface RequestFacts {
   readonly peer: PeerEvidence;
+  /** `destination.principal`: what Envoy's own certificate calls the workload that is called; empty when absent. */
+  readonly destination: string;
   /** Every `authorization` header line, in order. */
   readonly authorization: readonly string[];
   /** Every line of another header, by its lower-case name, in order; empty when none arrived. */

@@ -35,14 +35,27 @@ function object(
   };
 }
 
+const WORKLOAD = {
+  spiffe_id: text('`spiffe://trust-domain/path`'),
+  trust_domain: text("The SPIFFE ID's trust domain."),
+  path: text("The SPIFFE ID's path, with its leading slash."),
+  namespace: text(
+    'Its Kubernetes namespace, where the path has the form of `identity.kubernetes.path_template`. Each trust domain has its own: compare `trust_domain` as well.',
+  ),
+  service_account: text('Its Kubernetes service account, likewise.'),
+};
+
 const IDENTITY = object(
   'The workload that calls, from its verified certificate. Always there.',
   {
-    spiffe_id: text('`spiffe://trust-domain/path`'),
-    trust_domain: text("The SPIFFE ID's trust domain."),
-    path: text("The SPIFFE ID's path, with its leading slash."),
+    ...WORKLOAD,
     not_after: integer('When its certificate expires, in seconds since the epoch.'),
     fingerprint: text('SHA-256 of the certificate, in lower-case hex.'),
+    destination: object(
+      'The workload that is called, as the certificate says that Envoy itself shows: told by Envoy, from its own configuration. Absent where that certificate has no SPIFFE ID.',
+      WORKLOAD,
+      ['spiffe_id', 'trust_domain', 'path'],
+    ),
   },
   ['spiffe_id', 'trust_domain', 'path', 'not_after', 'fingerprint'],
 );

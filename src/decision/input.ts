@@ -1,4 +1,4 @@
-import type { WorkloadIdentity } from '../identity/types.js';
+import type { Workload, WorkloadIdentity } from '../identity/types.js';
 import type { VerifiedToken } from '../token/types.js';
 import type { RequestFacts } from './facts.js';
 
@@ -11,10 +11,11 @@ export function policyInput(
   facts: RequestFacts,
   identity: WorkloadIdentity,
   token: VerifiedToken | undefined,
+  destination?: Workload,
 ): { readonly [name: string]: unknown } {
   const { http } = facts;
   const input: { [name: string]: unknown } = { ...facts.envoyInput };
-  input.identity = once(IDENTITIES, identity, identityInput);
+  input.identity = identityInput(identity, destination);
   if (token) input.token = once(TOKENS, token, tokenInput);
   if (http)
     input.request = {
@@ -29,7 +30,7 @@ export function policyInput(
 }
 
 /** The stages hand out the same object for the same certificate and the same token: so they are written once. */
-const IDENTITIES = new WeakMap<WorkloadIdentity, object>();
+const IDENTITIES = new WeakMap<WorkloadIdentity, WeakMap<object, object>>();
 const TOKENS = new WeakMap<VerifiedToken, object>();
 
 function once<K extends object>(made: WeakMap<K, object>, of: K, make: (of: K) => object): object {
@@ -38,11 +39,29 @@ function once<K extends object>(made: WeakMap<K, object>, of: K, make: (of: K) =
   return value;
 }
 
-function identityInput(identity: WorkloadIdentity): object {
+const NOWHERE = {};
+
+function identityInput(identity: WorkloadIdentity, destination: Workload | undefined): object {
+  let made = IDENTITIES.get(identity);
+  if (made === undefined) IDENTITIES.set(identity, (made = new WeakMap()));
+  return once(made, destination ?? NOWHERE, () => ({
+    ...callerInput(identity),
+    ...(destination && { destination: workloadInput(destination) }),
+  }));
+}
+
+function workloadInput({ spiffeId, trustDomain, path, kubernetes }: Workload): object {
   return {
-    spiffe_id: identity.spiffeId,
-    trust_domain: identity.trustDomain,
-    path: identity.path,
+    spiffe_id: spiffeId,
+    trust_domain: trustDomain,
+    path,
+    ...(kubernetes && { namespace: kubernetes.namespace, service_account: kubernetes.serviceAccount }),
+  };
+}
+
+function callerInput(identity: WorkloadIdentity): object {
+  return {
+    ...workloadInput(identity),
     not_after: Math.floor(identity.notAfter / 1000),
     fingerprint: identity.fingerprint,
   };

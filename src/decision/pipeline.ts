@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { isRefusal, refuse, type Refusal } from '../errors/refusal.js';
-import type { IdentityVerifier, WorkloadIdentity } from '../identity/types.js';
+import type { IdentityVerifier, Workload, WorkloadIdentity } from '../identity/types.js';
 import type { Policy, PolicyResult } from '../policy/types.js';
 import type { TokenVerifier, VerifiedToken } from '../token/types.js';
 import { allow, deny } from './answer.js';
@@ -13,6 +13,8 @@ import { readRoute, type Route, type TokenMode } from './route.js';
 
 export interface PipelineOptions {
   readonly identity: IdentityVerifier;
+  /** What `destination.principal` says of the workload that is called. */
+  readonly destination: (principal: string) => Workload | undefined;
   readonly token: TokenVerifier;
   readonly tokenMode: TokenMode;
   /** The policy in force, read once a decision: no decision sees two. Undefined until one has loaded. */
@@ -94,14 +96,15 @@ function run(
   progress.identity = identity;
 
   // A TCP connection cannot carry a token: the policy decides on identity alone (input.request is absent).
-  if (facts.http === undefined || route.tokenMode === 'off') return judge(progress, facts, policy, route);
+  if (facts.http === undefined || route.tokenMode === 'off')
+    return judge(options, progress, facts, policy, route);
 
   const started = performance.now();
   const proceed = (token: VerifiedToken | Refusal<ReasonCode>): Decision => {
     progress.timings.token = since(started);
     if (!isRefusal(token)) progress.token = token;
     else if (token.code !== 'token_missing' || route.tokenMode === 'required') return stop(progress, token);
-    return late(options, progress) ? tooLate(progress) : judge(progress, facts, policy, route);
+    return late(options, progress) ? tooLate(progress) : judge(options, progress, facts, policy, route);
   };
   const token = options.token.verify({
     authorization: facts.authorization,
@@ -115,9 +118,15 @@ function run(
   ).then(proceed);
 }
 
-function judge(progress: Progress, facts: RequestFacts, policy: Policy, route: Route): Decision {
+function judge(
+  options: PipelineOptions,
+  progress: Progress,
+  facts: RequestFacts,
+  policy: Policy,
+  route: Route,
+): Decision {
   const identity = progress.identity!;
-  const input = policyInput(facts, identity, progress.token);
+  const input = policyInput(facts, identity, progress.token, options.destination(facts.destination));
   const started = performance.now();
   const result = policy.evaluate(route.entrypoint, input, progress.at);
   progress.timings.policy = since(started);

@@ -53,6 +53,7 @@ export function toFacts(
       principal: attributes.source?.principal ?? '',
       forwardedClientCert: headers.values('x-forwarded-client-cert'),
     },
+    destination: attributes.destination?.principal ?? '',
     authorization: headers.values('authorization'),
     header: (name) => headers.values(name),
     route: attributes.contextExtensions ?? {},

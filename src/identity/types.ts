@@ -1,4 +1,5 @@
 import type { Refusal } from '../errors/refusal.js';
+import type { KubernetesNames } from './path-template.js';
 
 /** Every reason for which this stage does not vouch for a workload. */
 export type IdentityCode =
@@ -28,13 +29,19 @@ export interface PeerEvidence {
   readonly forwardedClientCert: readonly string[];
 }
 
-/** A workload whose X.509-SVID was verified. */
-export interface WorkloadIdentity {
+/** A workload by its SPIFFE ID. */
+export interface Workload {
   /** `spiffe://trust-domain/path` */
   readonly spiffeId: string;
   readonly trustDomain: string;
   /** With its leading slash. */
   readonly path: string;
+  /** What the path says by the configured template; absent where it has another form. */
+  readonly kubernetes?: KubernetesNames;
+}
+
+/** A workload whose X.509-SVID was verified. */
+export interface WorkloadIdentity extends Workload {
   /** Milliseconds since the epoch: the earliest notAfter of the leaf and of the chain that was used. */
   readonly notAfter: number;
   /** SHA-256 of the leaf's DER, lower-case hex (as XFCC writes it in `Hash`). */

@@ -7,9 +7,11 @@ import {
   type ForwardedCertificate,
   type ForwardedCode,
 } from './forwarded-certificate.js';
+import { compilePathTemplate, DEFAULT_PATH_TEMPLATE, type PathTemplate } from './path-template.js';
 import { readSvid } from './svid.js';
 import type { TrustBundles, TrustBundleSource } from './trust-bundle.js';
 import type { IdentityCode, IdentityVerifier, PeerEvidence, WorkloadIdentity } from './types.js';
+import { describeWorkload } from './workload.js';
 
 export interface IdentityVerifierOptions {
   /**
@@ -18,6 +20,8 @@ export interface IdentityVerifierOptions {
    */
   readonly source: 'certificate' | 'xfcc';
   readonly bundles: TrustBundleSource;
+  /** What a workload's path says of it. Default {@link DEFAULT_PATH_TEMPLATE}. */
+  readonly template?: PathTemplate;
   /** How many verified certificates are remembered. Default 10,000. */
   readonly cacheSize?: number;
 }
@@ -38,6 +42,7 @@ const CHARACTERS_PER_ENTRY = 4096;
  */
 export function createIdentityVerifier(options: IdentityVerifierOptions): IdentityVerifier {
   const { source, bundles, cacheSize = 10_000 } = options;
+  const template = options.template ?? compilePathTemplate(DEFAULT_PATH_TEMPLATE);
   const cache = new LRUCache<string, Verified>({
     max: cacheSize,
     maxSize: cacheSize * CHARACTERS_PER_ENTRY,
@@ -51,7 +56,7 @@ export function createIdentityVerifier(options: IdentityVerifierOptions): Identi
       source === 'certificate' ? evidence.certificate : (evidence.forwardedClientCert.at(-1) ?? '');
     const known = cache.get(text);
     if (known?.bundles === current && known.notBefore <= now && now <= known.notAfter) return known.identity;
-    const verified = verifyAnew(readEvidence(source, evidence), current, now);
+    const verified = verifyAnew(readEvidence(source, evidence), current, template, now);
     if (isRefusal(verified)) return verified;
     cache.set(text, verified);
     return verified.identity;
@@ -79,6 +84,7 @@ function readEvidence(
 function verifyAnew(
   evidence: ForwardedCertificate | Refusal<ForwardedCode>,
   bundles: TrustBundles,
+  template: PathTemplate,
   now: number,
 ): Verified | Refusal<IdentityCode> {
   if (isRefusal(evidence)) return evidence;
@@ -93,9 +99,7 @@ function verifyAnew(
   if (isRefusal(chain)) return chain;
   const digest = sha256(leaf);
   const identity = {
-    spiffeId: id.text,
-    trustDomain: id.trustDomain,
-    path: id.path,
+    ...describeWorkload(id, template),
     notAfter: chain.notAfter,
     fingerprint: digest.hex,
     thumbprint: digest.base64url,

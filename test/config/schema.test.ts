@@ -42,6 +42,11 @@ const BAD: readonly [title: string, text: string, problem: string][] = [
     '1:1 identity: is missing; add the key; it has no default',
   ],
   [
+    'a template of another form',
+    instead('identity:', "identity:\n  kubernetes: { path_template: '/ns-{namespace}/{service_account}' }"),
+    "2:32 identity.kubernetes.path_template: `'/ns-{namespace}/{service_account}'` is not a template of a path; write whole segments, with {namespace} and {service_account} once each and * for any one, as in /ns/{namespace}/sa/{service_account}",
+  ],
+  [
     'an unknown identity source',
     instead('identity:', 'identity:\n  source: header'),
     '2:11 identity.source: `header` is not one of its values; write certificate or xfcc',

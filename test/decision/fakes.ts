@@ -43,6 +43,7 @@ export const permit: PolicyResult = {
 export function facts(overrides: Partial<RequestFacts> = {}): RequestFacts {
   return {
     peer: { certificate: 'leaf', principal: frontend.spiffeId, forwardedClientCert: [] },
+    destination: '',
     authorization: ['Bearer x'],
     header: () => [],
     route: {},
@@ -62,6 +63,7 @@ export function pipeline(overrides: Partial<PipelineOptions> = {}) {
   const inForce = policy();
   return createPipeline({
     identity: { verify: () => frontend },
+    destination: () => undefined,
     token: {
       verify: ({ authorization }) => (authorization.length > 0 ? ordersToken : refuse('token_missing', '')),
     },

@@ -41,6 +41,7 @@ function inputOf(request: CheckRequest, withToken = true): unknown {
     spiffeId: 'spiffe://example.org/a',
     trustDomain: 'example.org',
     path: '/a',
+    kubernetes: { namespace: 'n', serviceAccount: 's' },
     notAfter: 1893459600_000,
     fingerprint: 'ab'.repeat(32),
     thumbprint: 'x'.repeat(43),
@@ -57,7 +58,7 @@ function inputOf(request: CheckRequest, withToken = true): unknown {
     expiresAt: 2,
     binding: 'none' as const,
   };
-  return parseExact(stringifyExact(policyInput(facts, identity, withToken ? token : undefined)));
+  return parseExact(stringifyExact(policyInput(facts, identity, withToken ? token : undefined, identity)));
 }
 
 const struct = { fields: { a: { structValue: { fields: { b: { numberValue: 1 } } } } } };

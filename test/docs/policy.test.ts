@@ -1,4 +1,6 @@
 import { readFile } from 'node:fs/promises';
+import { compilePathTemplate, DEFAULT_PATH_TEMPLATE } from '../../src/identity/path-template.js';
+import { createDestinationReader } from '../../src/identity/workload.js';
 import { policyInput } from '../../src/decision/input.js';
 import type { CheckRequest } from '../../src/envoy/messages.js';
 import { toFacts } from '../../src/envoy/facts.js';
@@ -27,6 +29,7 @@ const workload = {
   trustDomain: 'example.org',
   path: '/ns/shop/sa/frontend',
   notAfter: 1893459600_000,
+  kubernetes: { namespace: 'shop', serviceAccount: 'frontend' },
   fingerprint: '9f'.repeat(32),
   thumbprint: 'x'.repeat(43),
 };
@@ -60,7 +63,10 @@ const request: CheckRequest = {
       address: { socketAddress: { address: '192.0.2.7', portValue: 40000 } },
       principal: workload.spiffeId,
     },
-    destination: { address: { socketAddress: { address: '192.0.2.8', portValue: 443 } } },
+    destination: {
+      address: { socketAddress: { address: '192.0.2.8', portValue: 443 } },
+      principal: 'spiffe://example.org/ns/shop/sa/orders',
+    },
     request: {
       http: {
         id: '1234',
@@ -86,7 +92,8 @@ describe('docs/policy.md', () => {
   test('shows the input that a policy really gets', () => {
     const read = toFacts(request);
     if (isRefusal(read)) throw new Error(read.detail);
-    const made = parseExact(stringifyExact(policyInput(read, workload, token)));
+    const called = createDestinationReader(compilePathTemplate(DEFAULT_PATH_TEMPLATE))(read.destination);
+    const made = parseExact(stringifyExact(policyInput(read, workload, token, called)));
     const shown = blocks.find(({ language, text }) => language === 'json' && text.includes('"parsed_path"'))!;
     expect(parseExact(shown.text)).toEqual(made);
   });

@@ -62,6 +62,7 @@ export async function startDeciding(config: Config, options: DecidingOptions): P
   });
   const pipeline = createPipeline({
     identity: sources.identity.verifier,
+    destination: sources.identity.destination,
     token: sources.tokens.verifier,
     tokenMode: config.token.mode,
     policy: () => policies.current(),

@@ -2,8 +2,10 @@ import { readFile } from 'node:fs/promises';
 import type { Config } from '../../config/schema.js';
 import type { Hub } from '../../feed/feed.js';
 import { createBundleFiles, type BundleStatus } from '../../identity/bundle-files.js';
-import type { IdentityVerifier } from '../../identity/types.js';
+import { compilePathTemplate } from '../../identity/path-template.js';
+import type { IdentityVerifier, Workload } from '../../identity/types.js';
 import { createIdentityVerifier } from '../../identity/verifier.js';
+import { createDestinationReader } from '../../identity/workload.js';
 import type { Log } from '../../telemetry/log.js';
 import { Failure } from '../failure.js';
 import { standing, type EnginePart } from './part.js';
@@ -13,6 +15,8 @@ const BUNDLE_POLL = 5_000;
 
 export interface IdentityPart extends EnginePart {
   readonly verifier: IdentityVerifier;
+  /** What `destination.principal` says of the workload that is called. */
+  readonly destination: (principal: string) => Workload | undefined;
   status(): readonly BundleStatus[];
 }
 
@@ -47,8 +51,10 @@ export async function startIdentity(config: Config, { log, now }: PartOptions): 
   }, BUNDLE_POLL);
   poll.unref();
 
+  const template = compilePathTemplate(config.identity.kubernetes.path_template);
   return {
-    verifier: createIdentityVerifier({ source: config.identity.source, bundles }),
+    verifier: createIdentityVerifier({ source: config.identity.source, bundles, template }),
+    destination: createDestinationReader(template),
     status: () => bundles.status(),
     checks: () =>
       Object.fromEntries(

@@ -9,8 +9,10 @@ import { toFacts } from '../../envoy/facts.js';
 import type { CheckRequest } from '../../envoy/messages.js';
 import { isRefusal } from '../../errors/refusal.js';
 import { createBundleFiles } from '../../identity/bundle-files.js';
+import { compilePathTemplate, DEFAULT_PATH_TEMPLATE } from '../../identity/path-template.js';
 import { parseWorkloadId } from '../../identity/spiffe-id.js';
 import { createIdentityVerifier } from '../../identity/verifier.js';
+import { createDestinationReader } from '../../identity/workload.js';
 import { parseExact, stringifyExact, type ExactJson } from '../../json/exact.js';
 import type { Policy } from '../../policy/types.js';
 import { parseKeySet } from '../../jws/key-set.js';
@@ -92,8 +94,10 @@ export async function decideRequest(
   });
   await bundles.refresh();
   const keys = await parseKeySet(JSON.stringify({ keys: token ? [token.key] : [] }));
+  const template = compilePathTemplate(config?.identity.kubernetes.path_template ?? DEFAULT_PATH_TEMPLATE);
   const pipeline = createPipeline({
-    identity: createIdentityVerifier({ source: 'certificate', bundles }),
+    identity: createIdentityVerifier({ source: 'certificate', bundles, template }),
+    destination: createDestinationReader(template),
     token: createTokenVerifier({
       issuers: [
         {
