@@ -71,11 +71,17 @@ function resolvePaths(config: Config, folder: string): Config {
         jwks: isFilePath(issuer.jwks) ? at(issuer.jwks) : issuer.jwks,
       })),
     },
+    revocation: resolveRevocationPaths(config.revocation, at),
     policy: resolvePolicyPaths(config.policy, at),
   };
 }
 
 type At = (path: string) => string;
+
+function resolveRevocationPaths(revocation: Config['revocation'], at: At): Config['revocation'] {
+  const { file } = revocation;
+  return { ...revocation, ...(file !== undefined && { file: at(file) }) };
+}
 
 function resolvePolicyPaths(policy: Config['policy'], at: At): Config['policy'] {
   const {

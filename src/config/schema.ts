@@ -4,6 +4,7 @@ import { identitySchema } from './identity-schema.js';
 import { isFault, parseListenAddress } from './listen-address.js';
 import { policySchema } from './policy-schema.js';
 import type { Fault } from './problem.js';
+import { revocationSchema } from './revocation-schema.js';
 import { tokenSchema } from './token-schema.js';
 
 const listen = z
@@ -89,6 +90,7 @@ export const configSchema = z
     listen,
     identity: identitySchema,
     token: tokenSchema,
+    revocation: revocationSchema,
     workers,
     policy: policySchema,
     decision_log: decisionLog,

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { isRefusal, refuse, type Refusal } from '../errors/refusal.js';
 import type { IdentityVerifier, Workload, WorkloadIdentity } from '../identity/types.js';
 import type { Policy, PolicyResult } from '../policy/types.js';
+import type { RevocationCheck } from '../revocation/types.js';
 import type { TokenVerifier, VerifiedToken } from '../token/types.js';
 import { allow, deny } from './answer.js';
 import { within } from './deadline.js';
@@ -17,6 +18,8 @@ export interface PipelineOptions {
   readonly destination: (principal: string) => Workload | undefined;
   readonly token: TokenVerifier;
   readonly tokenMode: TokenMode;
+  /** What was taken back; absent where nothing ever is. */
+  readonly revocations?: RevocationCheck | undefined;
   /** The policy in force, read once a decision: no decision sees two. Undefined until one has loaded. */
   readonly policy: () => Policy | undefined;
   /** The entrypoint of routes that name none. */
@@ -94,6 +97,9 @@ function run(
   progress.timings.identity = since(beforeIdentity);
   if (isRefusal(identity)) return stop(progress, identity);
   progress.identity = identity;
+  const { revocations } = options;
+  const shutOut = revocations?.identity(identity, progress.at);
+  if (shutOut) return stop(progress, shutOut);
 
   // A TCP connection cannot carry a token: the policy decides on identity alone (input.request is absent).
   if (facts.http === undefined || route.tokenMode === 'off')
@@ -102,8 +108,11 @@ function run(
   const started = performance.now();
   const proceed = (token: VerifiedToken | Refusal<ReasonCode>): Decision => {
     progress.timings.token = since(started);
-    if (!isRefusal(token)) progress.token = token;
-    else if (token.code !== 'token_missing' || route.tokenMode === 'required') return stop(progress, token);
+    if (!isRefusal(token)) {
+      progress.token = token;
+      const revoked = revocations?.token(token, identity, progress.at);
+      if (revoked) return stop(progress, revoked);
+    } else if (token.code !== 'token_missing' || route.tokenMode === 'required') return stop(progress, token);
     return late(options, progress) ? tooLate(progress) : judge(options, progress, facts, policy, route);
   };
   const token = options.token.verify({

@@ -1,5 +1,6 @@
 import type { IdentityCode } from '../identity/types.js';
 import type { PolicyCode } from '../policy/types.js';
+import type { RevocationCode } from '../revocation/types.js';
 import type { TokenCode } from '../token/types.js';
 import type { RequestCode } from './facts.js';
 
@@ -13,7 +14,7 @@ export type PipelineCode =
   | 'internal_error';
 
 /** The closed list: every decision carries exactly one of these. */
-export type ReasonCode = PipelineCode | RequestCode | IdentityCode | TokenCode | PolicyCode;
+export type ReasonCode = PipelineCode | RequestCode | IdentityCode | TokenCode | RevocationCode | PolicyCode;
 
 /** google.rpc.Code values that a decision can carry in `CheckResponse.status.code`. */
 export const GRPC = {
@@ -80,6 +81,10 @@ export const REASONS: { readonly [code in ReasonCode]: Reason } = {
   xfcc_malformed: identity,
   xfcc_mismatch: identity,
 
+  identity_revoked: identity,
+  // Who is revoked is not known just now: that says nothing against this workload or its token.
+  revocation_unavailable: { grpc: GRPC.UNAVAILABLE, http: 503, error: 'temporarily_unavailable' },
+
   token_missing: { ...token, error: 'unauthorized' },
   token_duplicate: { ...token, http: 400, error: 'invalid_request' },
   token_too_large: token,
@@ -100,6 +105,7 @@ export const REASONS: { readonly [code in ReasonCode]: Reason } = {
   token_lifetime_exceeded: token,
   token_binding_mismatch: token,
   token_binding_unsupported: token,
+  token_revoked: token,
 
   insufficient_scope: { ...policy, error: 'insufficient_scope' },
   policy_denied: policy,

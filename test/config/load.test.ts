@@ -32,6 +32,7 @@ test('what is left out has its default, durations in milliseconds', () => {
         },
       ],
     },
+    revocation: { max_entries: 100_000 },
     workers: 1,
     policy: {
       path: '/etc/countersign/policies',

@@ -65,6 +65,7 @@ export async function startDeciding(config: Config, options: DecidingOptions): P
     destination: sources.identity.destination,
     token: sources.tokens.verifier,
     tokenMode: config.token.mode,
+    revocations: sources.revocation.check,
     policy: () => policies.current(),
     entrypoint: config.policy.entrypoint,
     now,

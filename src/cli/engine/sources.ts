@@ -2,12 +2,14 @@ import type { Config } from '../../config/schema.js';
 import type { FreshnessSources } from '../../telemetry/metrics.js';
 import { startIdentity, type IdentityPart, type PartOptions } from './identity.js';
 import type { EnginePart } from './part.js';
+import { startRevocation, type RevocationPart } from './revocation.js';
 import { startTokens, type TokensPart } from './tokens.js';
 
 /** What decisions lean on and what is kept fresh in the background, the policy aside. */
 export interface Sources {
   readonly identity: IdentityPart;
   readonly tokens: TokensPart;
+  readonly revocation: RevocationPart;
   /** All of them, in the order in which they are told. */
   readonly parts: readonly EnginePart[];
   readonly freshness: Pick<FreshnessSources, 'jwks' | 'trustBundles'>;
@@ -23,10 +25,12 @@ export interface Sources {
 export async function startSources(config: Config, options: PartOptions): Promise<Sources> {
   const identity = await startIdentity(config, options);
   const tokens = startTokens(config, options);
-  const parts = [identity, tokens];
+  const revocation = await startRevocation(config, options);
+  const parts = [identity, tokens, revocation];
   return {
     identity,
     tokens,
+    revocation,
     parts,
     freshness: { jwks: () => tokens.status(), trustBundles: () => identity.status() },
     async stop() {

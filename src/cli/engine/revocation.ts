@@ -1,0 +1,131 @@
+import { readFile, stat } from 'node:fs/promises';
+import type { Config } from '../../config/schema.js';
+import { createWatch } from '../../policy/watch.js';
+import { createRevocationAuthority, type RevocationAuthority } from '../../revocation/authority.js';
+import { SHARDS } from '../../revocation/book.js';
+import { createRevocationCheck, type RevocationStatus } from '../../revocation/check.js';
+import { readEntryLines } from '../../revocation/lines.js';
+import type { Revocation, RevocationCheck } from '../../revocation/types.js';
+import { Failure } from '../failure.js';
+import { fileHints, fingerprint } from '../policy-files.js';
+import type { PartOptions } from './identity.js';
+import type { EnginePart } from './part.js';
+
+export interface RevocationPart extends EnginePart {
+  /** Absent where nothing is configured that could revoke anything: then it costs nothing. */
+  readonly check?: RevocationCheck;
+  status(): RevocationStatus | undefined;
+}
+
+/** Bytes. 100,000 entries with reasons take about 15 MB. */
+const MOST_FILE_BYTES = 64 * 1024 * 1024;
+
+/** Milliseconds between two looks at the file where the system gives no hint: a revocation may take a second. */
+const FILE_POLL = 250;
+/** Milliseconds for which the file has to stay as it is before it is read. */
+const FILE_SETTLE = 50;
+
+/**
+ * The list of what was revoked, and the stage that asks it.
+ *
+ * @throws Failure for a list that the operator has to mend
+ */
+export async function startRevocation(config: Config, options: PartOptions): Promise<RevocationPart> {
+  const { file } = config.revocation;
+  if (file === undefined) return NOTHING;
+
+  const { hub } = options;
+  let made: RevocationAuthority | undefined;
+  const authority = () => (made ??= createAuthority(config, options));
+  const shards = Array.from({ length: SHARDS }, (_, shard) =>
+    hub.feed<readonly Revocation[]>(`revocations/${shard}`, () => authority().shards[shard]!),
+  );
+  const status = hub.feed<RevocationStatus>('revocations/status', () => authority().status);
+  const check = createRevocationCheck({ shards, status, maxStale: 0 });
+  await Promise.all([status, ...shards].map((feed) => feed.start()));
+  const fatal = made?.fatal();
+  if (fatal !== undefined) throw new Failure(`revocation: ${fatal}`);
+  const watch = made && file !== undefined ? await watchFile(file, made) : undefined;
+
+  return {
+    check,
+    status: () => status.latest(),
+    checks() {
+      const { loaded, unreachableSince, fileError, storeError } = status.latest() ?? { loaded: false };
+      const detail = [fileError, storeError].filter((error) => error !== undefined).join('; ');
+      return {
+        revocations: {
+          ok: loaded && unreachableSince === undefined && detail === '',
+          ...(detail !== '' && { detail }),
+        },
+      };
+    },
+    standings: () => [
+      ['the file of revocations', status.latest()?.fileError],
+      ['the store of revocations', status.latest()?.storeError],
+    ],
+    async stop() {
+      watch?.stop();
+      for (const feed of [status, ...shards]) feed.stop();
+      await made?.stop();
+    },
+  };
+}
+
+const NOTHING: RevocationPart = {
+  status: () => undefined,
+  checks: () => ({}),
+  standings: () => [],
+  stop() {},
+};
+
+function createAuthority(config: Config, { log, now }: PartOptions): RevocationAuthority {
+  const { file, max_entries: maxEntries } = config.revocation;
+  return createRevocationAuthority({
+    readFile: file === undefined ? undefined : () => readList(file, maxEntries, now()),
+    now,
+    onAudit: ({ action, entry, from }) => log.info({ audit: `revocation ${action}`, from, entry }, action),
+  });
+}
+
+/** @throws Error that says what is wrong with the list, line by line */
+async function readList(path: string, maxEntries: number, now: number): Promise<Map<string, Revocation>> {
+  const text = await readText(path);
+  return readEntryLines(text, path, { source: 'file', now, maxEntries });
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    const found = await stat(path);
+    // A device or a pipe may never end.
+    if (!found.isFile()) throw new Error(`${path} is not a file; write one entry on a line`);
+    if (found.size > MOST_FILE_BYTES) throw new Error(`${path} is larger than ${MOST_FILE_BYTES} bytes`);
+    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path));
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT')
+      throw new Error(`${path}: there is no such file; make an empty one where nothing is revoked`, {
+        cause: error,
+      });
+    if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA')
+      throw new Error(`${path} is not UTF-8; save it as UTF-8`, { cause: error });
+    throw code === undefined
+      ? new Error(message)
+      : new Error(`${path} cannot be read (${code})`, { cause: error });
+  }
+}
+
+async function watchFile(path: string, authority: RevocationAuthority): Promise<{ stop(): void }> {
+  const watch = createWatch({
+    fingerprint: () => fingerprint(path),
+    // What is wrong stands in the status, and the last good list stays in force.
+    changed: () => authority.readFile().catch(() => {}),
+    hints: (onHint) => fileHints(path, onHint),
+    poll: FILE_POLL,
+    settle: FILE_SETTLE,
+  });
+  await watch.start();
+  // What was written between the first reading and the first look.
+  await watch.force();
+  return watch;
+}

@@ -1,0 +1,16 @@
+import { z } from 'zod';
+import { path } from './checks.js';
+
+/** `revocation`: what was taken back before its time. */
+export const revocationSchema = z
+  .strictObject({
+    file: path('A list of what is revoked, one JSON object a line, watched for changes.').optional(),
+    max_entries: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .default(100_000)
+      .describe('The most entries that are kept. More are refused: none ever makes room for another.'),
+  })
+  .prefault({})
+  .describe('What was taken back: tokens, subjects, sessions, clients, issuers and workloads.');
