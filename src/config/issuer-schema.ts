@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ALGORITHMS } from './algorithms.js';
-import { check, checkAcross, duration, isMapping } from './checks.js';
+import { check, checkAcross, duration, isMapping, matching } from './checks.js';
+import { claimMappingSchema } from './claim-mapping-schema.js';
 import { DISCOVERY, discoverableFault, jwksFault } from './location.js';
 import type { Fault } from './problem.js';
 
@@ -17,6 +18,15 @@ function algorithmFault(name: string): Fault | undefined {
   if (/^HS/i.test(name)) return { wrong: 'is an HMAC: whoever can verify it can also mint tokens', mend };
   return { wrong: 'is no algorithm that tokens may be signed with', mend };
 }
+
+/** As src/identity/spiffe-id-pattern.ts reads it. */
+const presenter = matching(
+  /^spiffe:\/\/[a-z0-9._-]{1,255}(?:\/(?:\*|(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+))*(?:\/\*\*|\/(?:\*|(?!\.{1,2}$)[A-Za-z0-9._-]+))$/,
+  {
+    wrong: 'is no pattern for SPIFFE IDs of workloads',
+    mend: 'write spiffe://example.org/ns/shop/sa/web, with * for a whole segment or ** for all that follow: spiffe://example.org/** is the whole trust domain',
+  },
+);
 
 /** One entry of `token.issuers`: whose tokens are accepted, and with which keys. */
 export const issuerSchema = z
@@ -41,6 +51,14 @@ export const issuerSchema = z
       .enum(['at+jwt', 'jwt'])
       .default('at+jwt')
       .describe('at+jwt holds tokens to RFC 9068, its typ and its required claims; jwt does not.'),
+    claims: claimMappingSchema,
+    presenters: z
+      .array(presenter)
+      .min(1)
+      .optional()
+      .describe(
+        "The workloads that may present this issuer's tokens, as SPIFFE IDs: * stands for one segment of the path, ** at its end for one or more. Every known workload may where nothing is written.",
+      ),
     max_lifetime: duration('1s', '365d', '1h', 'The most that exp may lie after iat.'),
     clock_skew: duration('0s', '5m', '0s', "Leeway for the token's times."),
     // Timers count in 31 bits of milliseconds, which is 24 days: a longer one would fire at once, and for ever.

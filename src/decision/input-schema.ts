@@ -67,7 +67,15 @@ const TOKEN = object(
     subject: text('`sub`'),
     client_id: text('`client_id`. Absent where the token has none.'),
     audience: list('`aud`, as a list also where the token has a single one.'),
-    scopes: list('`scope`, split at spaces. Empty where the token has none.'),
+    scopes: list(
+      'Of `scope` (split at spaces) and `scp`, or of the claims that the issuer is configured with. Empty where the token has none.',
+    ),
+    roles: list(
+      'Of `roles`, or of the claims that the issuer is configured with. Empty where the token has none.',
+    ),
+    groups: list(
+      'Of `groups`, or of the claims that the issuer is configured with. Empty where the token has none.',
+    ),
     actor: map(
       'The outermost `act` (RFC 8693): who acts now. Actors nested in it are history, and no ground to allow. Absent where the token has none.',
     ),
@@ -81,7 +89,7 @@ const TOKEN = object(
         "`x5t#S256` where the token is bound to the caller's certificate and the two were found to agree.",
     },
   },
-  ['issuer', 'subject', 'audience', 'scopes', 'claims', 'expires_at', 'binding'],
+  ['issuer', 'subject', 'audience', 'scopes', 'roles', 'groups', 'claims', 'expires_at', 'binding'],
 );
 
 const REQUEST = object(

@@ -75,6 +75,8 @@ function tokenInput(token: VerifiedToken): { readonly [name: string]: unknown } 
     client_id: token.clientId,
     audience: token.audience,
     scopes: token.scopes,
+    roles: token.roles,
+    groups: token.groups,
     actor: token.actor,
     claims: token.claims,
     issued_at: token.issuedAt,

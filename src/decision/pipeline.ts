@@ -118,6 +118,7 @@ function run(
   const token = options.token.verify({
     authorization: facts.authorization,
     peerThumbprint: identity.thumbprint,
+    presenter: identity.spiffeId,
     ...(route.audience !== undefined && { audience: route.audience }),
     now: progress.at,
   });

@@ -106,6 +106,7 @@ export const REASONS: { readonly [code in ReasonCode]: Reason } = {
   token_binding_mismatch: token,
   token_binding_unsupported: token,
   token_revoked: token,
+  token_presenter_refused: token,
 
   insufficient_scope: { ...policy, error: 'insufficient_scope' },
   policy_denied: policy,

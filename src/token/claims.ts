@@ -1,6 +1,7 @@
 import { refuse, type Refusal } from '../errors/refusal.js';
 import type { ExactJson } from '../json/exact.js';
 import type { JsonObject } from '../jws/compact.js';
+import { COMMON_CLAIMS, readGrants, type ClaimMapping } from './claim-mapping.js';
 import type { VerifiedToken } from './types.js';
 
 /** What an issuer's tokens are held to. */
@@ -14,6 +15,8 @@ export interface ClaimRules {
   readonly maxLifetime: number;
   /** Leeway for exp, nbf and iat, in milliseconds. */
   readonly clockSkew: number;
+  /** Which claims say what a token grants. Default {@link COMMON_CLAIMS}. */
+  readonly mapping?: ClaimMapping;
 }
 
 export type ClaimCode =
@@ -36,7 +39,7 @@ const RFC_9068_REQUIRED = ['iss', 'exp', 'aud', 'sub', 'client_id', 'iat', 'jti'
  * @param now milliseconds since the epoch
  */
 export function readClaims(claims: JsonObject, rules: ClaimRules, now: number): Claims | Rejected {
-  const shape = readShape(claims, rules.profile);
+  const shape = readShape(claims, rules);
   if ('refused' in shape) return shape;
   if (shape.issuer !== rules.issuer)
     return refuse('token_claims_invalid', 'iss is not the issuer of the key');
@@ -69,7 +72,7 @@ export function checkTime(
   return undefined;
 }
 
-function readShape(claims: JsonObject, profile: ClaimRules['profile']): Claims | Rejected {
+function readShape(claims: JsonObject, { profile, mapping = COMMON_CLAIMS }: ClaimRules): Claims | Rejected {
   const missing = (profile === 'at+jwt' ? RFC_9068_REQUIRED : ['iss', 'exp', 'aud', 'sub']).find(
     (name) => claims[name] === undefined,
   );
@@ -81,8 +84,8 @@ function readShape(claims: JsonObject, profile: ClaimRules['profile']): Claims |
       return wrong(name, 'is not a NumericDate');
   const audience = strings(claims.aud);
   if (audience === undefined) return wrong('aud', 'is neither a string nor an array of strings');
-  const scopes = readScopes(claims.scope);
-  if (scopes === undefined) return wrong('scope', 'is neither a string nor an array of strings');
+  const grants = readGrants(claims, mapping);
+  if (!('scopes' in grants)) return wrong(grants.join('.'), 'is neither a string nor an array of strings');
   const { act } = claims;
   if (act !== undefined && !isObject(act)) return wrong('act', 'is not an object');
   return {
@@ -90,7 +93,7 @@ function readShape(claims: JsonObject, profile: ClaimRules['profile']): Claims |
     subject: claims.sub as string,
     ...(claims.client_id !== undefined && { clientId: claims.client_id as string }),
     audience,
-    scopes,
+    ...grants,
     ...(act !== undefined && { actor: act }),
     claims,
     ...(claims.iat !== undefined && { issuedAt: claims.iat as number }),
@@ -111,12 +114,6 @@ function isNumericDate(value: ExactJson | undefined): boolean {
 function strings(value: ExactJson | undefined): string[] | undefined {
   const all = Array.isArray(value) ? value : [value];
   return all.every((item) => typeof item === 'string') ? all : undefined;
-}
-
-/** RFC 8693 section 4.2 writes `scope` as one string; some issuers write an array. */
-function readScopes(value: ExactJson | undefined): string[] | undefined {
-  if (value === undefined) return [];
-  return typeof value === 'string' ? value.split(' ').filter((scope) => scope !== '') : strings(value);
 }
 
 function isObject(value: ExactJson): value is { [name: string]: ExactJson } {

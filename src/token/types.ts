@@ -20,7 +20,8 @@ export type TokenCode =
   | 'token_not_yet_valid'
   | 'token_lifetime_exceeded'
   | 'token_binding_mismatch'
-  | 'token_binding_unsupported';
+  | 'token_binding_unsupported'
+  | 'token_presenter_refused';
 
 /** How the token is tied to its presenter: not at all, or by the certificate's thumbprint (RFC 8705). */
 export type TokenBinding = 'none' | 'x5t#S256';
@@ -31,8 +32,11 @@ export interface VerifiedToken {
   readonly subject: string;
   readonly clientId?: string;
   readonly audience: readonly string[];
-  /** `scope` split at spaces, in the token's order; empty when it has none. */
+  /** What the claims mapped to scopes hold (`scope`, `scp`), in the token's order; empty when it has none. */
   readonly scopes: readonly string[];
+  /** The same of roles and groups. */
+  readonly roles: readonly string[];
+  readonly groups: readonly string[];
   /** The outermost `act` claim (RFC 8693 section 4.1), as it stands in the token. */
   readonly actor?: { readonly [name: string]: ExactJson };
   readonly claims: { readonly [name: string]: ExactJson };
@@ -47,6 +51,8 @@ export interface TokenRequest {
   readonly authorization: readonly string[];
   /** `x5t#S256` of the verified peer certificate; absent when there is none. */
   readonly peerThumbprint?: string;
+  /** The verified SPIFFE ID of the workload that presents the token; absent when there is none. */
+  readonly presenter?: string;
   /** The route's own audience (`countersign.audience`), which the token has to name as well. */
   readonly audience?: string;
   /** Milliseconds since the epoch. */

@@ -15,6 +15,8 @@ import type { TokenCode, TokenRequest, TokenVerifier, VerifiedToken } from './ty
 export interface TrustedIssuer extends ClaimRules {
   readonly algorithms: readonly Algorithm[];
   readonly keys: KeySource;
+  /** Whether a workload, by its SPIFFE ID, may present this issuer's tokens. Anybody may where it is absent. */
+  readonly presenters?: (spiffeId: string) => boolean;
 }
 
 export interface TokenVerifierOptions {
@@ -50,10 +52,11 @@ type Refused = Refusal<TokenCode>;
  * 5. the signature
  * 6. iss, aud, exp, nbf, iat, lifetime and what RFC 9068 requires              (claims.ts)
  * 7. the route's audience
- * 8. `cnf` against the peer certificate                                        (binding.ts)
+ * 8. the issuer's presenters
+ * 9. `cnf` against the peer certificate                                        (binding.ts)
  *
  * A verdict on 2 to 6 is remembered under the token's SHA-256. Each time it is used, times, key and staleness
- * are checked again; 7 and 8 are about the request and are never remembered. Refusals are not remembered.
+ * are checked again; 7 to 9 are about the request and are never remembered. Refusals are not remembered.
  */
 export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
   const issuers = new Map(options.issuers.map((issuer) => [issuer.issuer, issuer]));
@@ -115,9 +118,11 @@ function reconsider(verdict: Verdict, now: number): Refused | undefined {
 
 /** What is about this request and not about the token. */
 function present(verdict: Verdict, request: TokenRequest): VerifiedToken | Refused {
-  const { claims, presented } = verdict;
+  const { claims, presented, issuer } = verdict;
   if (request.audience !== undefined && !claims.audience.includes(request.audience))
     return refuse('token_audience_mismatch', "aud does not name the route's audience");
+  if (issuer.presenters && !(request.presenter !== undefined && issuer.presenters(request.presenter)))
+    return refuse('token_presenter_refused', `this workload may not present tokens of ${issuer.issuer}`);
   const binding = checkBinding(claims.claims.cnf, request.peerThumbprint);
   if (typeof binding !== 'string') return binding;
   if (presented?.binding === binding) return presented;

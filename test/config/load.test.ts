@@ -24,6 +24,7 @@ test('what is left out has its default, durations in milliseconds', () => {
           jwks: '/etc/countersign/jwks.json',
           algorithms: ['RS256', 'ES256'],
           profile: 'at+jwt',
+          claims: { scopes: ['scope', 'scp'], roles: ['roles'], groups: ['groups'] },
           max_lifetime: 3_600_000,
           clock_skew: 0,
           jwks_refresh: 300_000,

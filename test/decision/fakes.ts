@@ -23,6 +23,8 @@ export const ordersToken: VerifiedToken = {
   clientId: 'frontend',
   audience: ['orders'],
   scopes: ['orders:read'],
+  roles: [],
+  groups: [],
   claims: { sub: 'alice' },
   issuedAt: NOW / 1000 - 10,
   expiresAt: NOW / 1000 + 300,

@@ -52,6 +52,8 @@ function inputOf(request: CheckRequest, withToken = true): unknown {
     clientId: 'c',
     audience: ['a'],
     scopes: ['s'],
+    roles: ['r'],
+    groups: ['g'],
     actor: { sub: 'x', act: { sub: 'y' } },
     claims: { sub: 'alice', deep: { er: [1, null] } },
     issuedAt: 1,

@@ -47,7 +47,13 @@ describe('a decision', () => {
       identity: { verify: () => refuse('certificate_missing', '') },
     }).decide(facts(), open);
     expect(seen).toEqual([
-      { authorization: ['Bearer x'], peerThumbprint: frontend.thumbprint, audience: 'orders', now: NOW },
+      {
+        authorization: ['Bearer x'],
+        peerThumbprint: frontend.thumbprint,
+        presenter: frontend.spiffeId,
+        audience: 'orders',
+        now: NOW,
+      },
     ]);
   });
 
@@ -83,6 +89,8 @@ describe('a decision', () => {
         client_id: 'frontend',
         audience: ['orders'],
         scopes: ['orders:read'],
+        roles: [],
+        groups: [],
         actor: undefined,
         claims: { sub: 'alice' },
         issued_at: NOW / 1000 - 10,

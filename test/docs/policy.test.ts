@@ -40,6 +40,8 @@ const token = {
   clientId: 'frontend',
   audience: ['orders'],
   scopes: ['orders:read', 'orders:write'],
+  roles: ['buyer'],
+  groups: [],
   actor: { sub: 'frontend' },
   claims: {
     iss: 'https://idp.example.org',
@@ -47,6 +49,7 @@ const token = {
     sub: 'alice',
     client_id: 'frontend',
     scope: 'orders:read orders:write',
+    roles: ['buyer'],
     act: { sub: 'frontend' },
     iat: 1893456000,
     exp: 1893456300,

@@ -159,3 +159,27 @@ describe('the claims', () => {
     },
   );
 });
+
+describe('the presenters of an issuer', () => {
+  const shop = (spiffeId: string) => spiffeId === 'spiffe://example.org/shop';
+
+  test('may present its tokens', async () => {
+    const { verify } = await setUpWith([key], { presenters: shop });
+    expect(await verify(await key.token(), { presenter: 'spiffe://example.org/shop' })).toMatchObject({
+      subject: 'alice',
+    });
+  });
+
+  test('are asked about at each request: a token that one of them presented is refused from others', async () => {
+    const { verify } = await setUpWith([key], { presenters: shop });
+    const token = await key.token();
+    await verify(token, { presenter: 'spiffe://example.org/shop' });
+    for (const thief of [{ presenter: 'spiffe://example.org/thief' }, {}])
+      expect(verify(token, thief)).toEqual(refused('token_presenter_refused'));
+  });
+
+  test('are nobody in particular where none are named', async () => {
+    const { verify } = await setUpWith([key]);
+    expect(await verify(await key.token())).toMatchObject({ subject: 'alice' });
+  });
+});

@@ -31,6 +31,8 @@ describe('an access token', () => {
       clientId: 'frontend',
       audience: ['x', 'orders'],
       scopes: ['orders:read', 'orders:write'],
+      roles: [],
+      groups: [],
       claims: { ...CLAIMS, ...more },
       issuedAt: SECONDS,
       notBefore: SECONDS,

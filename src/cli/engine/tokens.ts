@@ -3,6 +3,7 @@ import type { Config } from '../../config/schema.js';
 import { createKeySource, type KeySourceStatus } from '../../token/key-source.js';
 import type { TokenVerifier } from '../../token/types.js';
 import { createTokenVerifier } from '../../token/verifier.js';
+import { issuerRules } from '../issuer-rules.js';
 import type { PartOptions } from './identity.js';
 import { standing, type EnginePart } from './part.js';
 
@@ -22,12 +23,7 @@ export interface TokensPart extends EnginePart {
 /** The issuers, their keys and the stage that leans on them. */
 export function startTokens(config: Config, { hub, now }: PartOptions): TokensPart {
   const issuers = config.token.issuers.map((issuer) => ({
-    issuer: issuer.issuer,
-    audiences: issuer.audiences,
-    algorithms: issuer.algorithms,
-    profile: issuer.profile,
-    maxLifetime: issuer.max_lifetime,
-    clockSkew: issuer.clock_skew,
+    ...issuerRules(issuer),
     keys: createKeySource({
       issuer: issuer.issuer,
       location: issuer.jwks,

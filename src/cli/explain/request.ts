@@ -1,7 +1,7 @@
 import { randomUUID, X509Certificate } from 'node:crypto';
 import { createHash } from 'node:crypto';
 import { CompactSign, exportJWK, generateKeyPair } from 'jose';
-import type { Config, IssuerConfig } from '../../config/schema.js';
+import type { Config } from '../../config/schema.js';
 import type { Decision } from '../../decision/decision.js';
 import { createPipeline } from '../../decision/pipeline.js';
 import { mintTrustDomain, type Svid } from '../../demo/trust-domain.js';
@@ -18,6 +18,7 @@ import type { Policy } from '../../policy/types.js';
 import { parseKeySet } from '../../jws/key-set.js';
 import { createTokenVerifier } from '../../token/verifier.js';
 import { Failure } from '../failure.js';
+import { issuerRules, type IssuerRules } from '../issuer-rules.js';
 
 /** A request as one writes it down: what its caller shows, and what it asks for. */
 export interface PastedRequest {
@@ -61,12 +62,8 @@ const ISSUER = {
   profile: 'at+jwt',
   max_lifetime: 3_600_000,
   clock_skew: 0,
-} as const;
-
-type Rules = Pick<
-  IssuerConfig,
-  'issuer' | 'audiences' | 'algorithms' | 'profile' | 'max_lifetime' | 'clock_skew'
->;
+  claims: { scopes: ['scope', 'scp'], roles: ['roles'], groups: ['groups'] },
+} as const satisfies IssuerRules;
 
 /**
  * Decides a request by the stages that serve: a certificate is minted for the SPIFFE ID and a token for the
@@ -101,12 +98,7 @@ export async function decideRequest(
     token: createTokenVerifier({
       issuers: [
         {
-          issuer: issuer.issuer,
-          audiences: issuer.audiences,
-          algorithms: issuer.algorithms,
-          profile: issuer.profile,
-          maxLifetime: issuer.max_lifetime,
-          clockSkew: issuer.clock_skew,
+          ...issuerRules(issuer),
           keys: {
             current: () => keys,
             demand: async () => {},
@@ -130,7 +122,7 @@ export async function decideRequest(
 }
 
 /** The configured issuer of these claims; without one that suits, any, which the verifier then refuses. */
-function issuerOf(config: Config | undefined, claims: Claims | undefined): Rules {
+function issuerOf(config: Config | undefined, claims: Claims | undefined): IssuerRules {
   if (config) {
     const { issuers } = config.token;
     return issuers.find(({ issuer }) => issuer === claims?.iss) ?? issuers[0] ?? ISSUER;
@@ -160,7 +152,7 @@ function readClaims(text: string): Claims {
 
 async function mintToken(
   claims: Claims,
-  issuer: Rules,
+  issuer: IssuerRules,
   { svid, bound, now }: { svid: Svid; bound: boolean; now: number },
 ) {
   const algorithm = issuer.algorithms[0]!;

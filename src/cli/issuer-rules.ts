@@ -1,0 +1,31 @@
+import type { IssuerConfig } from '../config/schema.js';
+import { matchSpiffeIds } from '../identity/spiffe-id-pattern.js';
+import { parseClaimPath, type ClaimMapping } from '../token/claim-mapping.js';
+import type { TrustedIssuer } from '../token/verifier.js';
+
+export type IssuerRules = Pick<
+  IssuerConfig,
+  'issuer' | 'audiences' | 'algorithms' | 'profile' | 'max_lifetime' | 'clock_skew' | 'claims' | 'presenters'
+>;
+
+/** What an issuer's tokens are held to, from its entry in the configuration; its keys come from elsewhere. */
+export function issuerRules(issuer: IssuerRules): Omit<TrustedIssuer, 'keys'> {
+  return {
+    issuer: issuer.issuer,
+    audiences: issuer.audiences,
+    algorithms: issuer.algorithms,
+    profile: issuer.profile,
+    maxLifetime: issuer.max_lifetime,
+    clockSkew: issuer.clock_skew,
+    mapping: mapping(issuer.claims),
+    ...(issuer.presenters && { presenters: matchSpiffeIds(issuer.presenters) }),
+  };
+}
+
+function mapping({ scopes, roles, groups }: IssuerRules['claims']): ClaimMapping {
+  return {
+    scopes: scopes.map(parseClaimPath),
+    roles: roles.map(parseClaimPath),
+    groups: groups.map(parseClaimPath),
+  };
+}
