@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { check, matching, path } from './checks.js';
+import { check, checkAcross, isMapping, matching, path } from './checks.js';
 import type { Fault } from './problem.js';
 
 const trustDomainName = matching(/^[a-z0-9._-]{1,255}$/, {
@@ -19,6 +19,56 @@ function templateFault(template: string): Fault | undefined {
     mend: 'write whole segments, with {namespace} and {service_account} once each and * for any one, as in /ns/{namespace}/sa/{service_account}',
   };
 }
+
+const HOP = /^(unauthenticated|spiffe:\/\/[a-z0-9._-]{1,255}(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._-]+)+)$/;
+
+const xfcc = z
+  .strictObject({
+    trusted_hops: z
+      .int()
+      .min(1)
+      .max(16)
+      .default(1)
+      .describe(
+        "How many trusted proxies append an element to x-forwarded-client-cert, the Envoy that asks among them where it does. The client's element is so many from the end; what stands before it is ignored.",
+      ),
+    format: z
+      .enum(['text', 'json', 'auto'])
+      .default('auto')
+      .describe('The form of the header that is accepted; auto takes both.'),
+    from: z
+      .array(
+        matching(HOP, {
+          wrong: 'is neither the SPIFFE ID of a workload nor unauthenticated',
+          mend: 'write an ID such as spiffe://example.org/ns/edge/sa/gateway',
+        }),
+      )
+      .min(1)
+      .describe(
+        'Whose word the header is: the SPIFFE IDs of all these proxies. unauthenticated stands for a peer that shows Envoy no certificate.',
+      ),
+  })
+  .describe('Whose x-forwarded-client-cert is believed. Only with source: xfcc.');
+
+/** Each source but that of certificates has a section of its own, and only its own. */
+function* sectionsOf(identity: unknown): Iterable<[PropertyKey[], Fault]> {
+  if (!isMapping(identity)) return;
+  const source = identity.source ?? 'certificate';
+  for (const name of SECTIONS) {
+    const given = identity[name] !== undefined;
+    if (given && source !== name && typeof source === 'string') {
+      yield [
+        [name],
+        { wrong: `says nothing, while source is ${source}`, mend: `leave it out, or set source to ${name}` },
+      ];
+    } else if (!given && source === name) {
+      yield [[name], { wrong: `is missing, while source is ${name}`, mend: MISSING[name] }];
+    }
+  }
+}
+
+const SECTIONS = ['xfcc'] as const;
+const MISSING = { xfcc: 'add it, with the SPIFFE IDs of the proxies that the header may come from' };
 
 const kubernetes = z
   .strictObject({
@@ -40,7 +90,7 @@ export const identitySchema = z
       .enum(['certificate', 'xfcc'])
       .default('certificate')
       .describe(
-        "Where the workload's certificate is read: certificate is what Envoy itself saw in mTLS; xfcc is the last element of x-forwarded-client-cert, for a hop in front of Envoy that ends mTLS.",
+        "Where the workload's certificate is read: certificate is what Envoy itself saw in mTLS; xfcc is the client's element of x-forwarded-client-cert, for a proxy in front of Envoy that ends mTLS.",
       ),
     trust_domains: z
       .record(
@@ -60,5 +110,7 @@ export const identitySchema = z
         'The trust domains whose workloads are known, by name. A workload of any other one is refused.',
       ),
     kubernetes,
+    xfcc: xfcc.optional(),
   })
+  .check(checkAcross(sectionsOf))
   .describe('Who the workload is: SPIFFE.');

@@ -49,6 +49,12 @@ const IDENTITY = object(
   'The workload that calls, from its verified certificate. Always there.',
   {
     ...WORKLOAD,
+    source: {
+      type: 'string',
+      enum: ['certificate', 'xfcc'],
+      description:
+        'Where the certificate was read: `certificate` is the one that Envoy itself saw, `xfcc` the one that a trusted proxy saw.',
+    },
     not_after: integer('When its certificate expires, in seconds since the epoch.'),
     fingerprint: text('SHA-256 of the certificate, in lower-case hex.'),
     destination: object(
@@ -57,7 +63,7 @@ const IDENTITY = object(
       ['spiffe_id', 'trust_domain', 'path'],
     ),
   },
-  ['spiffe_id', 'trust_domain', 'path', 'not_after', 'fingerprint'],
+  ['spiffe_id', 'trust_domain', 'path', 'source', 'not_after', 'fingerprint'],
 );
 
 const TOKEN = object(

@@ -62,6 +62,7 @@ function workloadInput({ spiffeId, trustDomain, path, kubernetes }: Workload): o
 function callerInput(identity: WorkloadIdentity): object {
   return {
     ...workloadInput(identity),
+    source: identity.source,
     not_after: Math.floor(identity.notAfter / 1000),
     fingerprint: identity.fingerprint,
   };

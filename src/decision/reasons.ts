@@ -80,6 +80,7 @@ export const REASONS: { readonly [code in ReasonCode]: Reason } = {
   xfcc_missing: identity,
   xfcc_malformed: identity,
   xfcc_mismatch: identity,
+  xfcc_hop_untrusted: identity,
 
   identity_revoked: identity,
   // Who is revoked is not known just now: that says nothing against this workload or its token.

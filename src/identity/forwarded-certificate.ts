@@ -1,56 +1,92 @@
 import { isRefusal, refuse, type Refusal } from '../errors/refusal.js';
 import { readEnvoyCertificate, readEnvoyCertificates, sha256, type Certificate } from './certificate.js';
+import type { ShownCertificate } from './certificate-verifier.js';
 import { malformedXfcc, type XfccElement } from './xfcc-element.js';
-import { parseXfcc } from './xfcc.js';
+import { isXfccJson, parseXfcc, type XfccFormat } from './xfcc.js';
 
-/** The certificate of the peer that the trusted hop saw, and what may lead from it to an authority. */
-export interface ForwardedCertificate {
-  readonly leaf: Certificate;
-  readonly intermediates: readonly Certificate[];
+/** What the trusted proxies saw. */
+export interface ForwardedCertificates {
+  /** The certificate of the peer of the farthest one. */
+  readonly client: ShownCertificate;
+  /** Those proxies themselves, as the next one saw each: the nearest, which Envoy alone saw, is not among them. */
+  readonly hops: readonly ShownCertificate[];
+}
+
+export interface ForwardedOptions {
+  /** How many trusted proxies append an element; the client's is so many from the end. */
+  readonly trustedHops: number;
+  readonly format: XfccFormat;
 }
 
 export type ForwardedCode =
   'xfcc_missing' | 'xfcc_malformed' | 'xfcc_mismatch' | 'certificate_missing' | 'certificate_malformed';
 
 /**
- * Reads the last element of the last `x-forwarded-client-cert` line: the one that the nearest hop wrote.
- * The hop has to be one that writes `Cert` (`set_current_client_cert_details: {cert: true}`), and for
- * workloads below an intermediate `Chain` too. Everything else in the element may only confirm `Cert`.
+ * Reads the client's element of `x-forwarded-client-cert`, counted from the end, and those after it. Whatever stands
+ * before it was the client's to write, and says nothing. Each proxy has to write `Cert`
+ * (`set_current_client_cert_details: {cert: true}`), and for workloads below an intermediate `Chain` too. Everything
+ * else in an element may only confirm `Cert`.
+ *
+ * @param lines every line of the header, in order
  */
-export function readForwardedCertificate(
+export function readForwardedCertificates(
   lines: readonly string[],
-): ForwardedCertificate | Refusal<ForwardedCode> {
-  const line = lines.at(-1);
-  if (line === undefined) return refuse('xfcc_missing', 'the request has no x-forwarded-client-cert');
-  const elements = parseXfcc(line);
+  { trustedHops, format }: ForwardedOptions,
+): ForwardedCertificates | Refusal<ForwardedCode> {
+  const elements = lastElements(lines, trustedHops, format);
   if (isRefusal(elements)) return elements;
-  if (elements.slice(0, -1).some(mayHaveInjected)) {
+  const clientAt = elements.length - trustedHops;
+  if (clientAt < 0) {
+    return refuse(
+      'xfcc_missing',
+      `x-forwarded-client-cert has ${elements.length} elements, and ${trustedHops} proxies should have written one`,
+    );
+  }
+  if (elements.slice(0, clientAt).some(mayHaveInjected)) {
     return malformedXfcc('an earlier certificate has separators in its names, or cannot be read');
   }
-  return readElement(elements.at(-1)!);
+  const [client, ...hops] = elements.slice(clientAt).map(readElement);
+  if (isRefusal(client!)) return client;
+  const broken = hops.find(isRefusal);
+  if (broken !== undefined && isRefusal(broken)) return broken;
+  return { client: client!, hops: hops as ShownCertificate[] };
+}
+
+type Element = XfccElement & { readonly json: boolean };
+
+/** Those of the last line and, where they are not enough, of the lines before: no more of them is read. */
+function lastElements(
+  lines: readonly string[],
+  atLeast: number,
+  format: XfccFormat,
+): Element[] | Refusal<ForwardedCode> {
+  let elements: Element[] = [];
+  for (let at = lines.length - 1; at >= 0 && elements.length < atLeast; at--) {
+    const line = lines[at]!;
+    const parsed = parseXfcc(line, format);
+    if (isRefusal(parsed)) return parsed;
+    const json = isXfccJson(line);
+    elements = [...parsed.map((element) => ({ ...element, json })), ...elements];
+  }
+  return elements;
 }
 
 /**
  * Envoy writes names of a certificate without quotes even where they hold separators. One with a comma in
  * it makes the rest of the name look like an element of its own, with a `Cert` of the attacker's choice. The
- * certificate that did it stands before that, since Envoy writes Cert ahead of URI and DNS.
+ * certificate that did it stands before that, since Envoy writes Cert ahead of URI and DNS. JSON keeps names apart.
  */
-function mayHaveInjected({ cert }: XfccElement): boolean {
-  if (cert === undefined) return false;
+function mayHaveInjected({ cert, json }: Element): boolean {
+  if (cert === undefined || json) return false;
   const certificate = readEnvoyCertificate(cert);
   if (isRefusal(certificate)) return true;
   const { uris, dns } = certificate.fields.names;
   return [...uris, ...dns].some((name) => /[",;]/.test(name));
 }
 
-function readElement({
-  cert,
-  hash,
-  chain,
-  uris,
-}: XfccElement): ForwardedCertificate | Refusal<ForwardedCode> {
+function readElement({ cert, hash, chain, uris }: XfccElement): ShownCertificate | Refusal<ForwardedCode> {
   if (cert === undefined) {
-    return refuse('certificate_missing', 'the last element of x-forwarded-client-cert has no Cert');
+    return refuse('certificate_missing', 'an element of x-forwarded-client-cert that counts has no Cert');
   }
   const leaf = readEnvoyCertificate(cert);
   if (isRefusal(leaf)) return leaf;

@@ -1,8 +1,8 @@
 import type { Refusal } from '../errors/refusal.js';
 import type { KubernetesNames } from './path-template.js';
 
-/** Every reason for which this stage does not vouch for a workload. */
-export type IdentityCode =
+/** Why a certificate that was shown to Envoy does not identify a workload. */
+export type CertificateCode =
   | 'certificate_missing'
   | 'certificate_malformed'
   | 'certificate_untrusted'
@@ -14,10 +14,11 @@ export type IdentityCode =
   | 'spiffe_id_invalid'
   | 'principal_mismatch'
   | 'trust_domain_unknown'
-  | 'trust_bundle_unavailable'
-  | 'xfcc_missing'
-  | 'xfcc_malformed'
-  | 'xfcc_mismatch';
+  | 'trust_bundle_unavailable';
+
+/** Every reason for which this stage does not vouch for a workload. */
+export type IdentityCode =
+  CertificateCode | 'xfcc_missing' | 'xfcc_malformed' | 'xfcc_mismatch' | 'xfcc_hop_untrusted';
 
 /** What Envoy says of the peer, none of it believed yet. */
 export interface PeerEvidence {
@@ -42,6 +43,8 @@ export interface Workload {
 
 /** A workload whose X.509-SVID was verified. */
 export interface WorkloadIdentity extends Workload {
+  /** Where its certificate came from: Envoy's own handshake, or a trusted proxy's word. */
+  readonly source: 'certificate' | 'xfcc';
   /** Milliseconds since the epoch: the earliest notAfter of the leaf and of the chain that was used. */
   readonly notAfter: number;
   /** SHA-256 of the leaf's DER, lower-case hex (as XFCC writes it in `Hash`). */

@@ -2,16 +2,27 @@ import { ExactNumber, parseExact, type ExactJson } from '../json/exact.js';
 import { malformedXfcc, type XfccElement, type XfccMalformed } from './xfcc-element.js';
 import { parseXfccText } from './xfcc-text.js';
 
+/** The form that an operator expects; `auto` takes both. */
+export type XfccFormat = 'text' | 'json' | 'auto';
+
 const MAX_LENGTH = 256 * 1024;
 
 /**
  * Reads one line of `x-forwarded-client-cert`, in Envoy's text form or in its JSON form (1.38 on:
  * envoy.extensions.filters.network.http_connection_manager.v3, `forward_client_cert_details`), whichever it
- * is: no element of the text form can begin with a bracket.
+ * is and may be.
  */
-export function parseXfcc(line: string): XfccElement[] | XfccMalformed {
+export function parseXfcc(line: string, format: XfccFormat = 'auto'): XfccElement[] | XfccMalformed {
   if (line.length > MAX_LENGTH) return malformedXfcc(`longer than ${MAX_LENGTH} characters`);
-  return /^[ \t]*\[/.test(line) ? parseXfccJson(line) : parseXfccText(line);
+  const json = isXfccJson(line);
+  if (format === 'text' && json) return malformedXfcc('JSON, where text is expected');
+  if (format === 'json' && !json) return malformedXfcc('text, where JSON is expected');
+  return json ? parseXfccJson(line) : parseXfccText(line);
+}
+
+/** No element of the text form can begin with a bracket. */
+export function isXfccJson(line: string): boolean {
+  return /^[ \t]*\[/.test(line);
 }
 
 function parseXfccJson(text: string): XfccElement[] | XfccMalformed {

@@ -42,6 +42,21 @@ const BAD: readonly [title: string, text: string, problem: string][] = [
     '1:1 identity: is missing; add the key; it has no default',
   ],
   [
+    'xfcc without a word on whose',
+    instead('identity:', 'identity:\n  source: xfcc'),
+    '1:1 identity.xfcc: is missing, while source is xfcc; add it, with the SPIFFE IDs of the proxies that the header may come from',
+  ],
+  [
+    'a section of another source',
+    instead('identity:', 'identity:\n  xfcc: { from: [unauthenticated] }'),
+    '2:9 identity.xfcc: says nothing, while source is certificate; leave it out, or set source to xfcc',
+  ],
+  [
+    'xfcc from what is no workload',
+    instead('identity:', 'identity:\n  source: xfcc\n  xfcc: { from: [spiffe://example.org/../a] }'),
+    '3:18 identity.xfcc.from[0]: `spiffe://example.org/../a` is neither the SPIFFE ID of a workload nor unauthenticated; write an ID such as spiffe://example.org/ns/edge/sa/gateway',
+  ],
+  [
     'a template of another form',
     instead('identity:', "identity:\n  kubernetes: { path_template: '/ns-{namespace}/{service_account}' }"),
     "2:32 identity.kubernetes.path_template: `'/ns-{namespace}/{service_account}'` is not a template of a path; write whole segments, with {namespace} and {service_account} once each and * for any one, as in /ns/{namespace}/sa/{service_account}",

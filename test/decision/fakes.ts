@@ -14,6 +14,7 @@ export const frontend: WorkloadIdentity = {
   path: '/frontend',
   notAfter: NOW + 3_600_000,
   fingerprint: 'ab'.repeat(32),
+  source: 'certificate',
   thumbprint: 'q'.repeat(43),
 };
 

@@ -44,6 +44,7 @@ function inputOf(request: CheckRequest, withToken = true): unknown {
     kubernetes: { namespace: 'n', serviceAccount: 's' },
     notAfter: 1893459600_000,
     fingerprint: 'ab'.repeat(32),
+    source: 'certificate' as const,
     thumbprint: 'x'.repeat(43),
   };
   const token = {

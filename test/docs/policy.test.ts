@@ -31,6 +31,7 @@ const workload = {
   notAfter: 1893459600_000,
   kubernetes: { namespace: 'shop', serviceAccount: 'frontend' },
   fingerprint: '9f'.repeat(32),
+  source: 'certificate' as const,
   thumbprint: 'x'.repeat(43),
 };
 

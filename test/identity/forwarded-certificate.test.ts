@@ -1,5 +1,8 @@
 import { isRefusal } from '../../src/errors/refusal.js';
-import { readForwardedCertificate } from '../../src/identity/forwarded-certificate.js';
+import {
+  readForwardedCertificates,
+  type ForwardedOptions,
+} from '../../src/identity/forwarded-certificate.js';
 import { TestCa, WORKLOAD } from '../support/ca.js';
 import { xfccObject, xfccText } from '../support/xfcc.js';
 
@@ -7,8 +10,16 @@ const ca = await TestCa.create();
 const leaf = await ca.issue();
 const other = await ca.issue({ uris: ['spiffe://example.org/victim'] });
 
+const gateway = await ca.issue({ uris: ['spiffe://example.org/gateway'] });
+
 const element = xfccText({ leaf, uris: [WORKLOAD] });
 const otherElement = xfccText({ leaf: other, uris: ['spiffe://example.org/victim'] });
+
+/** As one trusted hop writes it. */
+function readForwardedCertificate(lines: readonly string[], options: Partial<ForwardedOptions> = {}) {
+  const read = readForwardedCertificates(lines, { trustedHops: 1, format: 'auto', ...options });
+  return isRefusal(read) ? read : read.client;
+}
 
 const refused = (code: string) => expect.objectContaining({ refused: true, code });
 
@@ -110,5 +121,68 @@ describe('the certificate in XFCC', () => {
 
   test('is refused beside a Chain that cannot be read', () => {
     expect(readForwardedCertificate([`Cert="${leaf.encoded}";Chain="x"`])).toEqual(refused('xfcc_malformed'));
+  });
+});
+
+describe('with more than one trusted hop', () => {
+  const elements = [
+    `By=x;Hash=y`,
+    otherElement,
+    element,
+    xfccText({ leaf: gateway, uris: ['spiffe://example.org/gateway'] }),
+  ];
+  const line = elements.join(',');
+  const read = (lines: string[], trustedHops: number, format: ForwardedOptions['format'] = 'auto') => {
+    const all = readForwardedCertificates(lines, { trustedHops, format });
+    if (isRefusal(all)) return all;
+    return [all.client, ...all.hops].map(({ leaf: { der } }) => der);
+  };
+
+  test('trap 47: the client is so many from the end, and what stands before it is ignored', () => {
+    expect(read([line], 1)).toEqual([gateway.der]);
+    expect(read([line], 2)).toEqual([leaf.der, gateway.der]);
+    expect(read([line], 3)).toEqual([other.der, leaf.der, gateway.der]);
+  });
+
+  test('elements count across lines, the last line first', () => {
+    expect(read(elements, 2)).toEqual([leaf.der, gateway.der]);
+    expect(read(['nonsense', elements[2]!, elements[3]!], 2)).toEqual([leaf.der, gateway.der]);
+    expect(read([`${elements[1]},${elements[2]}`, elements[3]!], 2)).toEqual([leaf.der, gateway.der]);
+  });
+
+  test('fewer elements than hops are refused: one of them was passed by', () => {
+    expect(read([element], 2)).toEqual(refused('xfcc_missing'));
+    expect(read([line], 5)).toEqual(refused('xfcc_missing'));
+  });
+
+  test('each of them has to have a certificate', () => {
+    expect(read([`Hash=${leaf.hash},${elements[3]}`], 2)).toEqual(refused('certificate_missing'));
+    expect(read([`${element},Hash=${gateway.hash}`], 2)).toEqual(refused('certificate_missing'));
+  });
+
+  test('trap 45: what a client smuggles in cannot move the count', async () => {
+    const victim = `,Hash=${other.hash};Cert="${other.encoded}"`;
+    const uris = [`spiffe://a/b${victim}`];
+    const attacker = await ca.issue({ uris });
+    const forged = `${xfccText({ leaf: attacker, uris })},${elements[3]}`;
+    for (const hops of [1, 2, 3]) {
+      const outcome = read([forged], hops);
+      if (isRefusal(outcome)) expect(outcome.code).toMatch(/^xfcc_(malformed|mismatch)$/);
+      else expect(outcome[0]).toEqual(attacker.der);
+    }
+    expect(read([forged], 2)).toEqual(refused('xfcc_malformed'));
+  });
+});
+
+describe('the form of the header', () => {
+  const json = JSON.stringify([xfccObject({ leaf, uris: [WORKLOAD] })]);
+
+  test('trap 46: is the one that was configured, or the header is refused', () => {
+    expect(readForwardedCertificate([element], { format: 'text' })).toMatchObject({
+      leaf: { der: leaf.der },
+    });
+    expect(readForwardedCertificate([json], { format: 'json' })).toMatchObject({ leaf: { der: leaf.der } });
+    expect(readForwardedCertificate([json], { format: 'text' })).toEqual(refused('xfcc_malformed'));
+    expect(readForwardedCertificate([element], { format: 'json' })).toEqual(refused('xfcc_malformed'));
   });
 });

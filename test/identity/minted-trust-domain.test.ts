@@ -6,13 +6,17 @@ import { isRefusal } from '../../src/errors/refusal.js';
 import { TrustBundles, parseTrustBundle } from '../../src/identity/trust-bundle.js';
 import { createIdentityVerifier } from '../../src/identity/verifier.js';
 import { forwarded } from '../support/ca.js';
+import { ONE_HOP } from '../support/xfcc.js';
 
 async function mint(options: TrustDomainOptions = {}) {
   const domain = await mintTrustDomain('example.org', options);
   const bundle = parseTrustBundle(domain.name, domain.bundlePem);
   if (isRefusal(bundle)) throw new Error(bundle.detail);
   const bundles = new TrustBundles([bundle], 1);
-  return { domain, xfcc: createIdentityVerifier({ source: 'xfcc', bundles: { current: () => bundles } }) };
+  return {
+    domain,
+    xfcc: createIdentityVerifier({ source: 'xfcc', xfcc: ONE_HOP, bundles: { current: () => bundles } }),
+  };
 }
 
 const line = (leaf: string, chain: string) =>

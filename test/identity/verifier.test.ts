@@ -3,9 +3,9 @@ import { X509Certificate } from 'node:crypto';
 import { jest } from '@jest/globals';
 import { isRefusal } from '../../src/errors/refusal.js';
 import { TrustBundles, parseTrustBundle } from '../../src/identity/trust-bundle.js';
-import { createIdentityVerifier, type IdentityVerifierOptions } from '../../src/identity/verifier.js';
+import { createIdentityVerifier } from '../../src/identity/verifier.js';
 import { HOUR, NOW, TestCa, WORKLOAD, forwarded, peer } from '../support/ca.js';
-import { xfccText } from '../support/xfcc.js';
+import { ONE_HOP, xfccText } from '../support/xfcc.js';
 
 const ca = await TestCa.create();
 const foreignCa = await TestCa.create({ name: 'CN=foreign' });
@@ -27,10 +27,10 @@ const trusted = new TrustBundles(
 );
 
 /** A verifier whose bundles can be swapped. */
-function setUp(source: IdentityVerifierOptions['source'] = 'certificate', cacheSize?: number) {
+function setUp(source: 'certificate' | 'xfcc' = 'certificate', cacheSize?: number) {
   let current = trusted;
   const verifier = createIdentityVerifier({
-    source,
+    ...(source === 'xfcc' ? { source, xfcc: ONE_HOP } : { source }),
     bundles: { current: () => current },
     ...(cacheSize !== undefined && { cacheSize }),
   });
@@ -40,6 +40,8 @@ function setUp(source: IdentityVerifierOptions['source'] = 'certificate', cacheS
 const refused = (code: string) => expect.objectContaining({ refused: true, code });
 
 const identity = {
+  source: 'certificate',
+  kubernetes: { namespace: 'shop', serviceAccount: 'frontend' },
   spiffeId: WORKLOAD,
   trustDomain: 'example.org',
   path: '/ns/shop/sa/frontend',
@@ -165,8 +167,9 @@ describe('x-forwarded-client-cert, where it is the source', () => {
 
   test('gives the identity of the certificate that a trusted hop saw', () => {
     const { verifier } = setUp('xfcc');
-    expect(verifier.verify(forwarded(element), NOW)).toEqual(identity);
-    expect(verifier.verify(forwarded('By=x;Hash=y', element), NOW)).toEqual(identity);
+    const seen = { ...identity, source: 'xfcc' };
+    expect(verifier.verify(forwarded(element), NOW)).toEqual(seen);
+    expect(verifier.verify(forwarded('By=x;Hash=y', element), NOW)).toEqual(seen);
   });
 
   test("is the only source: the hop's own certificate says nothing of the workload", () => {

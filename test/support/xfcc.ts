@@ -1,4 +1,13 @@
+import type { XfccOptions } from '../../src/identity/xfcc-hops.js';
 import type { TestCertificate } from './ca.js';
+
+/** One hop, which needs no certificate of its own: for tests that are about the client's element alone. */
+export const ONE_HOP: XfccOptions = {
+  trustedHops: 1,
+  format: 'auto',
+  from: new Set(),
+  fromUnauthenticated: true,
+};
 
 export interface XfccPeer {
   readonly leaf: TestCertificate;

@@ -4,7 +4,7 @@ import type { Hub } from '../../feed/feed.js';
 import { createBundleFiles, type BundleStatus } from '../../identity/bundle-files.js';
 import { compilePathTemplate } from '../../identity/path-template.js';
 import type { IdentityVerifier, Workload } from '../../identity/types.js';
-import { createIdentityVerifier } from '../../identity/verifier.js';
+import { createIdentityVerifier, type IdentitySource } from '../../identity/verifier.js';
 import { createDestinationReader } from '../../identity/workload.js';
 import type { Log } from '../../telemetry/log.js';
 import { Failure } from '../failure.js';
@@ -53,7 +53,7 @@ export async function startIdentity(config: Config, { log, now }: PartOptions): 
 
   const template = compilePathTemplate(config.identity.kubernetes.path_template);
   return {
-    verifier: createIdentityVerifier({ source: config.identity.source, bundles, template }),
+    verifier: createIdentityVerifier({ ...sourceOf(config.identity), bundles, template }),
     destination: createDestinationReader(template),
     status: () => bundles.status(),
     checks: () =>
@@ -65,5 +65,17 @@ export async function startIdentity(config: Config, { log, now }: PartOptions): 
     stop() {
       clearInterval(poll);
     },
+  };
+}
+
+function sourceOf({ source, xfcc }: Config['identity']): IdentitySource {
+  if (source === 'certificate') return { source };
+  // The schema holds source and section together.
+  if (xfcc === undefined) throw new Failure('identity.xfcc: is missing');
+  const from = new Set(xfcc.from);
+  const fromUnauthenticated = from.delete('unauthenticated');
+  return {
+    source,
+    xfcc: { trustedHops: xfcc.trusted_hops, format: xfcc.format, from, fromUnauthenticated },
   };
 }
