@@ -1,6 +1,7 @@
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Metrics } from '../telemetry/metrics.js';
+import { answerProtected, type ProtectedRoute } from './protected.js';
 
 /** Whether this server should get requests, and each thing that this depends on. No detail holds a secret. */
 export interface Readiness {
@@ -14,6 +15,10 @@ export interface AdminOptions {
   readonly port: number;
   readonly metrics: Pick<Metrics, 'text' | 'contentType'>;
   readonly readiness: () => Readiness;
+  /** What takes a secret. */
+  readonly protectedRoutes?: readonly ProtectedRoute[];
+  /** Reads the secret anew; undefined where there is none, and then these routes are shut. */
+  readonly secret?: (() => Promise<string>) | undefined;
 }
 
 export interface AdminServer {
@@ -23,11 +28,12 @@ export interface AdminServer {
 }
 
 /**
- * The operator's HTTP: `/livez`, `/readyz`, `/metrics`, for GET and HEAD.
+ * The operator's HTTP: `/livez`, `/readyz`, `/metrics`, for GET and HEAD, and what takes a secret.
  *
  * @throws Error that names `listen.admin`, when the address cannot be bound
  */
-export async function startAdmin({ host, port, metrics, readiness }: AdminOptions): Promise<AdminServer> {
+export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
+  const { host, port, metrics, readiness, protectedRoutes = [], secret } = options;
   const routes: { [path: string]: (response: ServerResponse) => void | Promise<void> } = {
     '/livez': (response) => send(response, 200, 'text/plain', 'ok\n'),
     '/readyz': (response) => {
@@ -39,13 +45,16 @@ export async function startAdmin({ host, port, metrics, readiness }: AdminOption
   const server = createServer(
     { maxHeaderSize: 8192, requestTimeout: 5_000, headersTimeout: 5_000 },
     (request, response) => {
-      const route = Object.entries(routes).find(([path]) => path === request.url?.split('?', 1)[0])?.[1];
+      const asked = request.url?.split('?', 1)[0] ?? '';
+      const guarded = protectedRoutes.find(({ path }) => asked === path || asked.startsWith(`${path}/`));
+      if (guarded !== undefined) return void answerGuarded(request, response, guarded, secret);
+      const route = Object.entries(routes).find(([path]) => path === asked)?.[1];
       if (route === undefined)
         return send(
           response,
           404,
           'application/json',
-          `{"error":"not_found","paths":${JSON.stringify(Object.keys(routes))}}\n`,
+          `{"error":"not_found","paths":${JSON.stringify([...Object.keys(routes), ...protectedRoutes.map(({ path }) => path)])}}\n`,
         );
       if (request.method !== 'GET' && request.method !== 'HEAD') {
         response.setHeader('allow', 'GET, HEAD');
@@ -72,6 +81,23 @@ export async function startAdmin({ host, port, metrics, readiness }: AdminOption
         server.closeAllConnections();
       }),
   };
+}
+
+async function answerGuarded(
+  request: IncomingMessage,
+  response: ServerResponse,
+  route: ProtectedRoute,
+  secret: AdminOptions['secret'],
+): Promise<void> {
+  try {
+    const { status, body, headers = {} } = await answerProtected(request, route, secret);
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+    // What was not read of the body must not be taken for the next request.
+    if (!request.complete) response.setHeader('connection', 'close');
+    send(response, status, 'application/json', `${JSON.stringify(body, null, 2)}\n`);
+  } catch {
+    if (!response.headersSent) send(response, 500, 'application/json', '{"error":"internal_error"}\n');
+  }
 }
 
 function send(response: ServerResponse, status: number, type: string, body: string): void {

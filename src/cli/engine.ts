@@ -69,7 +69,11 @@ export async function startEngine(config: Config, { log, decisions }: EngineOpti
   });
 
   const changes = startChangeTeller(log, sources.parts);
-  const admin = await listenAdmin(config, { metrics, readiness });
+  const admin = await listenAdmin(config, {
+    metrics,
+    readiness,
+    protectedRoutes: [{ path: '/revocations', handle: sources.revocation.desk }],
+  });
   const server = await startGrpcServer({ address: config.listen.grpc, check: deciding.check }).catch(
     async (error: Error) => {
       await admin?.close();

@@ -9,6 +9,7 @@ import { Failure } from './failure.js';
 import { fmtCommand } from './fmt.js';
 import { initCommand } from './init.js';
 import { inspectCommand } from './inspect.js';
+import { revokeCommand } from './revoke.js';
 import { serveCommand } from './serve.js';
 import { testCommand } from './test.js';
 import { signCommand } from './sign.js';
@@ -26,6 +27,7 @@ const program = new Command('countersign')
   .addCommand(inspectCommand())
   .addCommand(initCommand())
   .addCommand(explainCommand())
+  .addCommand(revokeCommand())
   .addCommand(configCommand())
   .addCommand(demoCommand());
 

@@ -58,8 +58,10 @@ const READ_FAULTS: Record<string, readonly [wrong: string, mend: string]> = {
 function resolvePaths(config: Config, folder: string): Config {
   const at = (path: string) => resolve(folder, path);
   const domains = Object.entries(config.identity.trust_domains);
+  const { admin_token_file: secret } = config.listen;
   return {
     ...config,
+    listen: { ...config.listen, ...(secret !== undefined && { admin_token_file: at(secret) }) },
     identity: {
       ...config.identity,
       trust_domains: Object.fromEntries(domains.map(([name, { bundle }]) => [name, { bundle: at(bundle) }])),
@@ -79,8 +81,12 @@ function resolvePaths(config: Config, folder: string): Config {
 type At = (path: string) => string;
 
 function resolveRevocationPaths(revocation: Config['revocation'], at: At): Config['revocation'] {
-  const { file } = revocation;
-  return { ...revocation, ...(file !== undefined && { file: at(file) }) };
+  const { file, persistence_directory: kept } = revocation;
+  return {
+    ...revocation,
+    ...(file !== undefined && { file: at(file) }),
+    ...(kept !== undefined && { persistence_directory: at(kept) }),
+  };
 }
 
 function resolvePolicyPaths(policy: Config['policy'], at: At): Config['policy'] {

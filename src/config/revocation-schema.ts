@@ -5,6 +5,9 @@ import { path } from './checks.js';
 export const revocationSchema = z
   .strictObject({
     file: path('A list of what is revoked, one JSON object a line, watched for changes.').optional(),
+    persistence_directory: path(
+      'A folder where what a running server is told is kept, for one server without a store. It is made where it is not there.',
+    ).optional(),
     max_entries: z
       .int()
       .min(1)

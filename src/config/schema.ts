@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { check, duration, matching } from './checks.js';
+import { check, duration, matching, path } from './checks.js';
 import { identitySchema } from './identity-schema.js';
 import { isFault, parseListenAddress } from './listen-address.js';
 import { policySchema } from './policy-schema.js';
@@ -21,6 +21,9 @@ const listen = z
       .check(check(adminFault, true))
       .default('127.0.0.1:8181')
       .describe('Where health and metrics are served: host:port, [ipv6]:port, or off.'),
+    admin_token_file: path(
+      'A secret of 32 characters or more that operators send to listen.admin to change something, as what is revoked. Without it nothing can be changed there. Read anew at each use.',
+    ).optional(),
   })
   .prefault({})
   .describe('The addresses that the server listens on.');

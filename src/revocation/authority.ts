@@ -188,7 +188,7 @@ export function createRevocationAuthority(options: AuthorityOptions): Revocation
   };
 }
 
-const NOT_KEPT: RevocationAnswer = {
+export const NOT_KEPT: RevocationAnswer = {
   failed: 'not_kept',
   detail:
     'set revocation.persistence_directory or revocation.store: what is not kept would be let in after a restart',

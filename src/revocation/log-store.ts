@@ -94,27 +94,26 @@ export function createLogStore({ folder, maxEntries, now, onTorn }: LogStoreOpti
     }
   }
 
+  /** Runs until nothing waits any more; what is appended meanwhile is written by the same run. */
   async function drain(): Promise<void> {
     while (pending.length > 0) {
       const batch = pending;
       pending = [];
       await write(batch);
+      // Made of what was acknowledged; a failure leaves the old log, which says the same.
+      if (lines > 2 * entries.size + IDLE_LINES)
+        await compact().catch((error: NodeJS.ErrnoException) =>
+          sink.failing(`${path} cannot be written anew (${error.code})`),
+        );
     }
-    // Made of what was acknowledged; a failure leaves the old log, which says the same.
-    if (lines > 2 * entries.size + IDLE_LINES)
-      await compact().catch((error: NodeJS.ErrnoException) =>
-        sink.failing(`${path} cannot be written anew (${error.code})`),
-      );
+    writing = undefined;
   }
 
   function append(line: string): Promise<void> {
     const written = new Promise<void>((resolve, reject) => {
       pending.push({ line, done: (error) => (error ? reject(error) : resolve()) });
     });
-    writing ??= drain().finally(() => {
-      writing = undefined;
-      if (pending.length > 0) void (writing = drain().finally(() => (writing = undefined)));
-    });
+    writing ??= drain();
     return written;
   }
 
@@ -151,7 +150,7 @@ export function createLogStore({ folder, maxEntries, now, onTorn }: LogStoreOpti
       return true;
     },
     async stop() {
-      while (writing) await writing;
+      await writing;
       await file?.close();
     },
   };

@@ -13,6 +13,8 @@ export interface FreshnessSources {
     readonly lastSuccess?: number;
   }[];
   readonly trustBundles: () => readonly { readonly trustDomain: string; readonly lastSuccess?: number }[];
+  /** The list of what was revoked; undefined where there is none. */
+  readonly revocations?: () => RevocationStanding | undefined;
   readonly policy: () => { readonly revision: string; readonly loadedAt: number } | undefined;
   /** What the policy is made of; one part called `policy` where it is a folder or a file. */
   readonly bundles?: () => readonly {
@@ -21,6 +23,14 @@ export interface FreshnessSources {
     readonly lastSuccess?: number;
     readonly error?: unknown;
   }[];
+}
+
+export interface RevocationStanding {
+  readonly entries: number;
+  readonly loaded: boolean;
+  readonly unreachableSince?: number;
+  readonly fileError?: string;
+  readonly storeError?: string;
 }
 
 /** What the server counts. Labels are bounded: no subject, no path, no SPIFFE ID. */
@@ -165,6 +175,7 @@ function registerFreshness(registers: Registry[], sources: FreshnessSources): vo
     else made.remove();
   });
   registerBundles(gauge, sources);
+  registerRevocations(gauge, sources);
   gauge('countersign_policy_info', 'Always 1; the label is the revision in force.', ['revision'], (made) => {
     const policy = sources.policy();
     if (policy) made.set({ revision: policy.revision }, 1);
@@ -172,6 +183,28 @@ function registerFreshness(registers: Registry[], sources: FreshnessSources): vo
 }
 
 type MakeGauge = (name: string, help: string, labels: string[], collect: (gauge: Gauge) => void) => Gauge;
+
+function registerRevocations(gauge: MakeGauge, { revocations = () => undefined }: FreshnessSources): void {
+  const measure = (name: string, help: string, value: (standing: RevocationStanding) => number | undefined) =>
+    gauge(name, help, [], (made) => {
+      const standing = revocations();
+      const number = standing && value(standing);
+      if (number === undefined) made.remove();
+      else made.set(number);
+    });
+  measure('countersign_revocations', 'Entries on the list of what was revoked.', ({ entries }) => entries);
+  measure(
+    'countersign_revocations_failing',
+    '1 while the list was not read yet, its file is refused, or its store fails or does not answer.',
+    ({ loaded, unreachableSince, fileError, storeError }) =>
+      loaded && (unreachableSince ?? fileError ?? storeError) === undefined ? 0 : 1,
+  );
+  measure(
+    'countersign_revocations_unreachable_timestamp_seconds',
+    'Since when the store has not answered. Absent while it does.',
+    ({ unreachableSince }) => seconds(unreachableSince),
+  );
+}
 
 function registerBundles(gauge: MakeGauge, { bundles = () => [] }: FreshnessSources): void {
   gauge(

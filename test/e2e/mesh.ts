@@ -18,6 +18,10 @@ export interface EngineOverrides {
   readonly policy?: string;
   /** `policy.path`. Default the policies that are shipped. */
   readonly policies?: string;
+  /** Further members of `listen`, in YAML's flow form. */
+  readonly listen?: string;
+  /** Further keys of the configuration, in YAML. */
+  readonly more?: string;
 }
 
 /** A small mesh on loopback: a trust domain, an issuer, an upstream, and what is started of the rest. */
@@ -55,7 +59,7 @@ export async function startMesh(): Promise<Mesh> {
     frontend: await domain.issueSvid('/ns/shop/sa/frontend'),
     reporting: await domain.issueSvid('/ns/shop/sa/reporting'),
 
-    async engine({ grpc = '127.0.0.1:0', policy, policies = SHIPPED } = {}) {
+    async engine({ grpc = '127.0.0.1:0', policy, policies = SHIPPED, listen = '', more = '' } = {}) {
       const name = `engine-${++started}`;
       await writeFile(join(folder, `${name}.pem`), domain.bundlePem);
       let path = policies;
@@ -64,7 +68,10 @@ export async function startMesh(): Promise<Mesh> {
         await writeFile(join(path, 'policy.rego'), policy);
       }
       const file = join(folder, `${name}.yaml`);
-      await writeFile(file, configText({ grpc, bundle: `${name}.pem`, issuer: issuer.url, policies: path }));
+      await writeFile(
+        file,
+        configText({ grpc, listen, bundle: `${name}.pem`, issuer: issuer.url, policies: path }) + more,
+      );
       const engine = await startEngine(file, name);
       closers.push(async () => {
         engine.kill('SIGKILL');
@@ -98,9 +105,15 @@ export async function startMesh(): Promise<Mesh> {
   };
 }
 
-function configText(of: { grpc: string; bundle: string; issuer: string; policies: string }): string {
+function configText(of: {
+  grpc: string;
+  listen: string;
+  bundle: string;
+  issuer: string;
+  policies: string;
+}): string {
   return `
-listen: { grpc: '${of.grpc}', admin: 127.0.0.1:0 }
+listen: { grpc: '${of.grpc}', admin: 127.0.0.1:0, ${of.listen} }
 identity:
   trust_domains:
     example.org: { bundle: ./${of.bundle} }

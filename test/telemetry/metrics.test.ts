@@ -16,12 +16,15 @@ function setUp() {
     trustBundles: [{ trustDomain: 'example.org', lastSuccess: NOW }] as object[],
     policy: { revision: 'r1', loadedAt: NOW } as { revision: string; loadedAt: number } | undefined,
     bundles: [{ name: 'authz', revision: 'r1', lastSuccess: NOW }],
+    revocations: { entries: 3, loaded: true, unreachableSince: NOW } as
+      { entries: number; loaded: boolean; unreachableSince?: number } | undefined,
   };
   const metrics = createMetrics('1.2.3', {
     jwks: () => state.jwks as never,
     trustBundles: () => state.trustBundles as never,
     policy: () => state.policy as never,
     bundles: () => state.bundles,
+    revocations: () => state.revocations,
   });
   return { metrics, state };
 }
@@ -55,6 +58,9 @@ describe('metrics', () => {
       'countersign_policy_reload_duration_seconds histogram',
       'countersign_policy_reload_failing gauge bundle',
       'countersign_policy_reload_total counter result',
+      'countersign_revocations gauge',
+      'countersign_revocations_failing gauge',
+      'countersign_revocations_unreachable_timestamp_seconds gauge',
       'countersign_shadow_decisions_total counter result',
       'countersign_stage_duration_seconds histogram stage',
       'countersign_trust_bundle_last_success_timestamp_seconds gauge trust_domain',
@@ -62,6 +68,26 @@ describe('metrics', () => {
     expect(text).toMatch(/^process_cpu_seconds_total /m);
     expect(text).toMatch(/^nodejs_eventloop_lag_seconds /m);
     expect(metrics.contentType).toBe('text/plain; version=0.0.4; charset=utf-8');
+  });
+
+  test('tell how the list of what was revoked stands, where there is one', async () => {
+    const { metrics, state } = setUp();
+    const names = [
+      'countersign_revocations',
+      'countersign_revocations_failing',
+      'countersign_revocations_unreachable_timestamp_seconds',
+    ];
+    const read = async () => {
+      const found = await samples(metrics);
+      return names.map((name) => found.get(name));
+    };
+    expect(await read()).toEqual([3, 1, NOW / 1000]);
+    state.revocations = { entries: 4, loaded: true };
+    expect(await read()).toEqual([4, 0, undefined]);
+    state.revocations = { entries: 0, loaded: false };
+    expect(await read()).toEqual([0, 1, undefined]);
+    state.revocations = undefined;
+    expect(await read()).toEqual([undefined, undefined, undefined]);
   });
 
   test('of durations tell a warm decision from one that a caller gives up on', async () => {

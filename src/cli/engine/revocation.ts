@@ -1,10 +1,18 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { Config } from '../../config/schema.js';
 import { createWatch } from '../../policy/watch.js';
-import { createRevocationAuthority, type RevocationAuthority } from '../../revocation/authority.js';
+import {
+  createRevocationAuthority,
+  NOT_KEPT,
+  type RevocationAnswer,
+  type RevocationAuthority,
+  type RevocationQuestion,
+} from '../../revocation/authority.js';
 import { SHARDS } from '../../revocation/book.js';
 import { createRevocationCheck, type RevocationStatus } from '../../revocation/check.js';
+import { createDesk, type DeskOptions } from '../../revocation/desk.js';
 import { readEntryLines } from '../../revocation/lines.js';
+import { createLogStore } from '../../revocation/log-store.js';
 import type { Revocation, RevocationCheck } from '../../revocation/types.js';
 import { Failure } from '../failure.js';
 import { fileHints, fingerprint } from '../policy-files.js';
@@ -14,6 +22,8 @@ import type { EnginePart } from './part.js';
 export interface RevocationPart extends EnginePart {
   /** Absent where nothing is configured that could revoke anything: then it costs nothing. */
   readonly check?: RevocationCheck;
+  /** What operators say and ask over `listen.admin`. */
+  readonly desk: ReturnType<typeof createDesk>;
   status(): RevocationStatus | undefined;
 }
 
@@ -31,8 +41,10 @@ const FILE_SETTLE = 50;
  * @throws Failure for a list that the operator has to mend
  */
 export async function startRevocation(config: Config, options: PartOptions): Promise<RevocationPart> {
-  const { file } = config.revocation;
-  if (file === undefined) return NOTHING;
+  const { file, persistence_directory: folder } = config.revocation;
+  const deskOf = (ask: DeskOptions['ask']) =>
+    createDesk({ ask, kept: 'here', longestLife: (issuer) => longestLife(config, issuer), now: options.now });
+  if (file === undefined && folder === undefined) return nothing(deskOf(() => NOT_KEPT));
 
   const { hub } = options;
   let made: RevocationAuthority | undefined;
@@ -41,6 +53,10 @@ export async function startRevocation(config: Config, options: PartOptions): Pro
     hub.feed<readonly Revocation[]>(`revocations/${shard}`, () => authority().shards[shard]!),
   );
   const status = hub.feed<RevocationStatus>('revocations/status', () => authority().status);
+  const ask = hub.service<RevocationQuestion, RevocationAnswer>(
+    'revocations',
+    () => (question) => authority().answer(question),
+  );
   const check = createRevocationCheck({ shards, status, maxStale: 0 });
   await Promise.all([status, ...shards].map((feed) => feed.start()));
   const fatal = made?.fatal();
@@ -49,6 +65,7 @@ export async function startRevocation(config: Config, options: PartOptions): Pro
 
   return {
     check,
+    desk: deskOf(ask),
     status: () => status.latest(),
     checks() {
       const { loaded, unreachableSince, fileError, storeError } = status.latest() ?? { loaded: false };
@@ -72,17 +89,27 @@ export async function startRevocation(config: Config, options: PartOptions): Pro
   };
 }
 
-const NOTHING: RevocationPart = {
-  status: () => undefined,
-  checks: () => ({}),
-  standings: () => [],
-  stop() {},
-};
+function nothing(desk: RevocationPart['desk']): RevocationPart {
+  return { desk, status: () => undefined, checks: () => ({}), standings: () => [], stop() {} };
+}
+
+/** The longest that a token which was issued by now may be accepted, by the issuer's own bound or by the largest. */
+function longestLife({ token }: Config, issuer: string | undefined): number {
+  const named = token.issuers.filter((one) => one.issuer === issuer);
+  const lives = (named.length > 0 ? named : token.issuers).map(
+    // Its iat may lie as far ahead as the skew allows, and its exp is over as much later.
+    ({ max_lifetime: life, clock_skew: skew }) => life + 2 * skew,
+  );
+  return Math.max(3_600_000, ...lives);
+}
 
 function createAuthority(config: Config, { log, now }: PartOptions): RevocationAuthority {
-  const { file, max_entries: maxEntries } = config.revocation;
+  const { file, max_entries: maxEntries, persistence_directory: folder } = config.revocation;
+  const onTorn = () =>
+    log.warn({ folder }, 'the last line of the log of revocations was cut short; it was never confirmed');
   return createRevocationAuthority({
     readFile: file === undefined ? undefined : () => readList(file, maxEntries, now()),
+    store: folder === undefined ? undefined : createLogStore({ folder, maxEntries, now, onTorn }),
     now,
     onAudit: ({ action, entry, from }) => log.info({ audit: `revocation ${action}`, from, entry }, action),
   });

@@ -12,7 +12,7 @@ export interface Sources {
   readonly revocation: RevocationPart;
   /** All of them, in the order in which they are told. */
   readonly parts: readonly EnginePart[];
-  readonly freshness: Pick<FreshnessSources, 'jwks' | 'trustBundles'>;
+  readonly freshness: Pick<FreshnessSources, 'jwks' | 'trustBundles' | 'revocations'>;
   stop(): Promise<void>;
 }
 
@@ -32,7 +32,11 @@ export async function startSources(config: Config, options: PartOptions): Promis
     tokens,
     revocation,
     parts,
-    freshness: { jwks: () => tokens.status(), trustBundles: () => identity.status() },
+    freshness: {
+      jwks: () => tokens.status(),
+      trustBundles: () => identity.status(),
+      revocations: () => revocation.status(),
+    },
     async stop() {
       for (const part of [...parts].reverse()) await part.stop();
     },
