@@ -20,8 +20,17 @@ export interface EnvoySetup {
   readonly rawHeaders?: boolean;
   /** Let handshakes without a client certificate through. */
   readonly certificateOptional?: boolean;
+  /** What becomes of x-forwarded-client-cert. Default SANITIZE_SET, with the URI alone. */
+  readonly forwardClientCert?: ForwardClientCert;
   /** Filter timeout, as a protobuf duration. Default 1s. */
   readonly timeout?: string;
+}
+
+/** envoy.extensions.filters.network.http_connection_manager.v3: forward_client_cert_details and what belongs to it. */
+export interface ForwardClientCert {
+  readonly mode: 'SANITIZE' | 'FORWARD_ONLY' | 'APPEND_FORWARD' | 'SANITIZE_SET' | 'ALWAYS_FORWARD_ONLY';
+  /** Write JSON (Envoy 1.38 on). */
+  readonly json?: boolean;
 }
 
 const TYPE = 'type.googleapis.com';
@@ -67,8 +76,7 @@ function httpListener(setup: EnvoySetup): object {
     '@type': `${TYPE}/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`,
     stat_prefix: 'http',
     codec_type: 'AUTO',
-    forward_client_cert_details: 'SANITIZE_SET',
-    set_current_client_cert_details: { uri: true },
+    ...forwardClientCert(setup.forwardClientCert),
     access_log: [
       {
         name: 'envoy.access_loggers.stdout',
@@ -119,6 +127,20 @@ function httpListener(setup: EnvoySetup): object {
     ['h2', 'http/1.1'],
     [{ name: 'envoy.filters.network.http_connection_manager', typed_config: manager }],
   );
+}
+
+/** The two options of an HTTP connection manager that say what becomes of x-forwarded-client-cert. */
+export function forwardClientCert(forward: ForwardClientCert | undefined): object {
+  if (forward === undefined) {
+    return { forward_client_cert_details: 'SANITIZE_SET', set_current_client_cert_details: { uri: true } };
+  }
+  return {
+    forward_client_cert_details: forward.mode,
+    set_current_client_cert_details: {
+      ...{ subject: true, cert: true, chain: true, dns: true, uri: true },
+      ...(forward.json && { format: 'JSON' }),
+    },
+  };
 }
 
 function tcpListener(setup: EnvoySetup): object {

@@ -77,6 +77,7 @@ describe('a decision', () => {
       attributes: {},
       version: { ext_authz: 'v3' },
       identity: {
+        source: 'certificate',
         spiffe_id: frontend.spiffeId,
         trust_domain: 'example.org',
         path: '/frontend',

@@ -22,6 +22,12 @@ export interface EngineOverrides {
   readonly listen?: string;
   /** Further keys of the configuration, in YAML. */
   readonly more?: string;
+  /** PEM. Default the bundle of the mesh's trust domain. */
+  readonly bundle?: string;
+  /** Further lines under `identity`, two spaces in. */
+  readonly identity?: string;
+  /** `token.mode`. */
+  readonly tokenMode?: string;
 }
 
 /** A small mesh on loopback: a trust domain, an issuer, an upstream, and what is started of the rest. */
@@ -59,9 +65,11 @@ export async function startMesh(): Promise<Mesh> {
     frontend: await domain.issueSvid('/ns/shop/sa/frontend'),
     reporting: await domain.issueSvid('/ns/shop/sa/reporting'),
 
-    async engine({ grpc = '127.0.0.1:0', policy, policies = SHIPPED, listen = '', more = '' } = {}) {
+    async engine(overrides = {}) {
+      const { grpc = '127.0.0.1:0', policy, policies = SHIPPED, listen = '', more = '' } = overrides;
+      const { bundle = domain.bundlePem, identity = '', tokenMode: mode = 'required' } = overrides;
       const name = `engine-${++started}`;
-      await writeFile(join(folder, `${name}.pem`), domain.bundlePem);
+      await writeFile(join(folder, `${name}.pem`), bundle);
       let path = policies;
       if (policy !== undefined) {
         path = await mkdtemp(join(folder, 'policies-'));
@@ -70,7 +78,15 @@ export async function startMesh(): Promise<Mesh> {
       const file = join(folder, `${name}.yaml`);
       await writeFile(
         file,
-        configText({ grpc, listen, bundle: `${name}.pem`, issuer: issuer.url, policies: path }) + more,
+        configText({
+          grpc,
+          listen,
+          bundle: `${name}.pem`,
+          issuer: issuer.url,
+          policies: path,
+          identity,
+          mode,
+        }) + more,
       );
       const engine = await startEngine(file, name);
       closers.push(async () => {
@@ -105,19 +121,25 @@ export async function startMesh(): Promise<Mesh> {
   };
 }
 
-function configText(of: {
-  grpc: string;
-  listen: string;
-  bundle: string;
-  issuer: string;
-  policies: string;
-}): string {
+interface ConfigOf {
+  readonly grpc: string;
+  readonly listen: string;
+  readonly bundle: string;
+  readonly issuer: string;
+  readonly policies: string;
+  readonly identity: string;
+  readonly mode: string;
+}
+
+function configText(of: ConfigOf): string {
   return `
 listen: { grpc: '${of.grpc}', admin: 127.0.0.1:0, ${of.listen} }
 identity:
   trust_domains:
     example.org: { bundle: ./${of.bundle} }
+${of.identity}
 token:
+  mode: ${of.mode}
   issuers:
     - issuer: ${of.issuer}
       audiences: [orders]

@@ -86,9 +86,20 @@ export class TestCa {
   }
 
   async issue(options: LeafOptions = {}): Promise<TestCertificate> {
+    return this.sign(await generateKeys(), options);
+  }
+
+  /** With its key in PKCS #8, for a workload that really speaks TLS. */
+  async issueWithKey(options: LeafOptions = {}): Promise<TestCertificate & { readonly keyPem: string }> {
+    const keys = await generateKeys();
+    const key = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey));
+    const keyPem = `${x509.PemConverter.encode(key, 'PRIVATE KEY')}\n`;
+    return { ...(await this.sign(keys, options)), keyPem };
+  }
+
+  private sign(keys: webcrypto.CryptoKeyPair, options: LeafOptions): Promise<TestCertificate> {
     const { uris = [WORKLOAD], dns = [], keyUsage = KeyUsageFlags.digitalSignature } = options;
     const { extendedKeyUsage = Object.values(EKU), keyUsageCritical = true } = options;
-    const keys = await generateKeys();
     return sign(options, {
       subject: 'O=workloads',
       issuer: this.name,
