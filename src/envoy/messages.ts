@@ -1,6 +1,7 @@
 /**
- * The messages of envoy.service.auth.v3, as @grpc/proto-loader hands them over (src/server/proto.ts) and
- * takes them: JSON names, and every field absent that was not on the wire.
+ * The messages of envoy.service.auth.v3 as src/envoy/decode-request.ts makes them of their bytes, and as
+ * @grpc/proto-loader hands them over and takes them (src/server/proto.ts): JSON names, and every field absent
+ * that was not on the wire.
  */
 
 export interface CheckRequest {
@@ -34,8 +35,20 @@ export interface Peer {
 
 /** envoy.config.core.v3.Address */
 export interface Address {
-  readonly socketAddress?: { readonly address?: string; readonly portValue?: number } | null;
-  readonly pipe?: { readonly path?: string } | null;
+  readonly socketAddress?: {
+    readonly protocol?: number;
+    readonly address?: string;
+    readonly portValue?: number;
+    readonly namedPort?: string;
+    readonly resolverName?: string;
+    readonly ipv4Compat?: boolean;
+    readonly networkNamespaceFilepath?: string;
+  } | null;
+  readonly pipe?: { readonly path?: string; readonly mode?: number } | null;
+  readonly envoyInternalAddress?: {
+    readonly serverListenerName?: string;
+    readonly endpointId?: string;
+  } | null;
 }
 
 /** envoy.service.auth.v3.AttributeContext.HttpRequest */

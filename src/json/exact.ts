@@ -4,6 +4,8 @@
  * and nesting is bounded. The reason that this is our own code: docs/decisions/0002-exact-json.md.
  */
 
+import { define } from './define.js';
+
 /** A number that neither a double nor a bigint of 40 digits holds exactly (`1e400`), as it was written. */
 export class ExactNumber {
   constructor(readonly text: string) {}
@@ -186,15 +188,6 @@ class Parser {
     if (this.text[this.at] !== c) return false;
     this.at++;
     return true;
-  }
-}
-
-/** Assigning to `__proto__` would set the prototype; every other name may be assigned, which is faster. */
-function define(target: { [name: string]: ExactJson }, name: string, value: ExactJson): void {
-  if (name === '__proto__') {
-    Object.defineProperty(target, name, { value, enumerable: true, writable: true, configurable: true });
-  } else {
-    target[name] = value;
   }
 }
 

@@ -1,3 +1,4 @@
+import { define } from '../json/define.js';
 import type { ExactJson } from '../json/exact.js';
 
 /** What an entrypoint can depend on besides data, as the compiler found it. It may say too much, never too little. */
@@ -60,12 +61,6 @@ function prune(input: { readonly [name: string]: unknown }, tree: Tree): object 
     else define(out, name, isObject(value) ? prune(value, below) : value);
   }
   return out;
-}
-
-/** Plain assignment, but for the one name that it would take as something else. */
-function define(target: { [name: string]: unknown }, name: string, value: unknown): void {
-  if (name !== '__proto__') target[name] = value;
-  else Object.defineProperty(target, name, { value, enumerable: true, writable: true, configurable: true });
 }
 
 function isObject(value: unknown): value is { readonly [name: string]: ExactJson } {

@@ -1,7 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { loadPackageDefinition, type ServiceDefinition } from '@grpc/grpc-js';
 import { loadSync, type Options } from '@grpc/proto-loader';
-import type { CheckRequest } from '../envoy/messages.js';
 
 /** The same from src/server and from dist/server. */
 const PROTO = fileURLToPath(new URL('../../proto/', import.meta.url));
@@ -22,8 +21,8 @@ const { service } = (
   loadPackageDefinition(loadSync(FILE, { ...SHAPE, includeDirs: [PROTO] })) as unknown as Loaded
 ).envoy.service.auth.v3.Authorization;
 
-/** `envoy.service.auth.v3.Authorization`, from proto/. Its messages are typed in src/envoy/messages.ts. */
+/**
+ * `envoy.service.auth.v3.Authorization`, from proto/, for clients. Its messages are typed in src/envoy/messages.ts. The
+ * server reads and writes them by itself: src/envoy/decode-request.ts, src/envoy/encode-response.ts.
+ */
 export const authorizationService: ServiceDefinition = service;
-
-/** @throws Error for bytes that are no CheckRequest */
-export const decodeCheckRequest = service.Check!.requestDeserialize as (bytes: Buffer) => CheckRequest;

@@ -1,3 +1,4 @@
+import { define } from '../json/define.js';
 import { ExactNumber } from '../json/exact.js';
 
 export interface MaskingOptions {
@@ -166,12 +167,6 @@ const BODIES = [`${HTTP}/body`, '/input/parsed_body', '/result/body'];
 /** RFC 6901 section 3; hardly any name needs it. */
 function escapePointer(name: string): string {
   return /[~/]/.test(name) ? name.replaceAll('~', '~0').replaceAll('/', '~1') : name;
-}
-
-/** Plain assignment, but for the one name that it would take as something else. */
-function define(target: { [name: string]: unknown }, name: string, value: unknown): void {
-  if (name !== '__proto__') target[name] = value;
-  else Object.defineProperty(target, name, { value, enumerable: true, writable: true, configurable: true });
 }
 
 /** Takes credentials out of a text; in time linear in its length. */
