@@ -85,16 +85,21 @@ function run(
   facts: RequestFacts | Refusal<ReasonCode>,
 ): Decision | Promise<Decision> {
   if (isRefusal(facts)) return stop(progress, facts);
-  if (late(options, progress)) return tooLate(progress);
+  if (late(progress, progress.at)) return tooLate(progress);
 
   const policy = options.policy();
   if (policy === undefined) return stop(progress, refuse('policy_unavailable', 'no policy has loaded yet'));
-  const route = readRoute(facts.route, { ...options, entrypoints: policy.entrypoints });
+  const route = readRoute(facts.route, {
+    tokenMode: options.tokenMode,
+    entrypoint: options.entrypoint,
+    entrypoints: policy.entrypoints,
+  });
   if (isRefusal(route)) return stop(progress, route);
 
-  const beforeIdentity = performance.now();
+  const began = performance.now();
   const identity = options.identity.verify(facts.peer, progress.at);
-  progress.timings.identity = since(beforeIdentity);
+  const started = performance.now();
+  progress.timings.identity = nanoseconds(started - began);
   if (isRefusal(identity)) return stop(progress, identity);
   progress.identity = identity;
   const { revocations } = options;
@@ -103,17 +108,17 @@ function run(
 
   // A TCP connection cannot carry a token: the policy decides on identity alone (input.request is absent).
   if (facts.http === undefined || route.tokenMode === 'off')
-    return judge(options, progress, facts, policy, route);
+    return judge(options, progress, facts, policy, route, started);
 
-  const started = performance.now();
-  const proceed = (token: VerifiedToken | Refusal<ReasonCode>): Decision => {
-    progress.timings.token = since(started);
+  const proceed = (token: VerifiedToken | Refusal<ReasonCode>, now: number): Decision => {
+    const judging = performance.now();
+    progress.timings.token = nanoseconds(judging - started);
     if (!isRefusal(token)) {
       progress.token = token;
       const revoked = revocations?.token(token, identity, progress.at);
       if (revoked) return stop(progress, revoked);
     } else if (token.code !== 'token_missing' || route.tokenMode === 'required') return stop(progress, token);
-    return late(options, progress) ? tooLate(progress) : judge(options, progress, facts, policy, route);
+    return late(progress, now) ? tooLate(progress) : judge(options, progress, facts, policy, route, judging);
   };
   const token = options.token.verify({
     authorization: facts.authorization,
@@ -122,24 +127,25 @@ function run(
     ...(route.audience !== undefined && { audience: route.audience }),
     now: progress.at,
   });
-  if (!(token instanceof Promise)) return proceed(token);
+  if (!(token instanceof Promise)) return proceed(token, progress.at);
   return within(token, progress.deadline - MARGIN - options.now(), () =>
     refuse('deadline_exceeded', 'the token could not be verified before the deadline'),
-  ).then(proceed);
+  ).then((verified) => proceed(verified, options.now()));
 }
 
+/** @param started what `performance.now()` said when its turn came */
 function judge(
   options: PipelineOptions,
   progress: Progress,
   facts: RequestFacts,
   policy: Policy,
   route: Route,
+  started: number,
 ): Decision {
   const identity = progress.identity!;
   const input = policyInput(facts, identity, progress.token, options.destination(facts.destination));
-  const started = performance.now();
   const result = policy.evaluate(route.entrypoint, input, progress.at);
-  progress.timings.policy = since(started);
+  progress.timings.policy = nanoseconds(performance.now() - started);
   const { revision, bundles } = policy;
   const { entrypoint } = route;
   if (isRefusal(result)) {
@@ -157,37 +163,48 @@ function judge(
   }
   const { id, token } = progress;
   const subject = { id, identity, token, reason: 'allowed' as const, policyRevision: revision };
-  return finished(progress, 'allow', 'allowed', allow(facts, subject, result));
+  return new Decided(progress, 'allow', 'allowed', () => allow(facts, subject, result));
 }
 
 function stop(progress: Progress, refusal: Refusal<ReasonCode>, result?: PolicyResult): Decision {
   const { id, identity, token, policy } = progress;
   const subject = { id, identity, token, reason: refusal.code, policyRevision: policy?.revision };
   const detail = refusal.detail === '' ? undefined : refusal.detail;
-  return finished(progress, 'deny', refusal.code, deny(subject, result), detail);
+  return new Decided(progress, 'deny', refusal.code, () => deny(subject, result), detail);
 }
 
-/** Plain assignments: this is made for every request, and spreading objects costs a microsecond each. */
-function finished(
-  { id, at, timings, identity, token, policy }: Progress,
-  outcome: Decision['outcome'],
-  reason: ReasonCode,
-  answer: Decision['answer'],
-  detail?: string,
-): Decision {
-  const decision: { -readonly [name in keyof Decision]: Decision[name] } = {
-    id,
-    at,
-    outcome,
-    reason,
-    answer,
-    timings,
-  };
-  if (detail !== undefined) decision.detail = detail;
-  if (identity) decision.identity = identity;
-  if (token) decision.token = token;
-  if (policy) decision.policy = policy;
-  return decision;
+/** Its answer is made when it is asked for: nobody asks for one that was written before (src/envoy/encode-decision.ts). */
+class Decided implements Decision {
+  readonly id: string;
+  readonly at: number;
+  readonly timings: StageTimings;
+  readonly identity?: WorkloadIdentity;
+  readonly token?: VerifiedToken;
+  readonly policy?: PolicyEvidence;
+  readonly detail?: string;
+  #answer: Decision['answer'] | undefined;
+  readonly #make: () => Decision['answer'];
+
+  constructor(
+    { id, at, timings, identity, token, policy }: Progress,
+    readonly outcome: Decision['outcome'],
+    readonly reason: ReasonCode,
+    make: () => Decision['answer'],
+    detail?: string,
+  ) {
+    this.id = id;
+    this.at = at;
+    this.timings = timings;
+    if (identity) this.identity = identity;
+    if (token) this.token = token;
+    if (policy) this.policy = policy;
+    if (detail !== undefined) this.detail = detail;
+    this.#make = make;
+  }
+
+  get answer(): Decision['answer'] {
+    return (this.#answer ??= this.#make());
+  }
 }
 
 /** A defect of ours. The message may hold anything, so only the kind of error is kept. */
@@ -196,15 +213,15 @@ function broken(progress: Progress, error: unknown): Decision {
   return stop(progress, refuse('internal_error', `unexpected ${kind}`));
 }
 
-function late(options: PipelineOptions, progress: Progress): boolean {
-  return options.now() >= progress.deadline - MARGIN;
+function late({ deadline }: Progress, now: number): boolean {
+  return now >= deadline - MARGIN;
 }
 
 function tooLate(progress: Progress): Decision {
   return stop(progress, refuse('deadline_exceeded', 'the deadline of the caller had passed or was too near'));
 }
 
-/** Nanoseconds since `performance.now()` was `started`: a bigint for each reading costs more than the stage. */
-function since(started: number): number {
-  return Math.round((performance.now() - started) * 1e6);
+/** A bigint for each reading of the clock would cost more than the stage. */
+function nanoseconds(milliseconds: number): number {
+  return Math.round(milliseconds * 1e6);
 }

@@ -70,6 +70,8 @@ export async function loadPolicy(
 
   let instance: PolicyInstance | undefined = first;
   const plans = plansOf(entrypoints, options.reuse === false ? undefined : bundle.reads);
+  // Policies have a few answers for many inputs: the same text is the same object, so that others may remember it, too.
+  const read = new LRUCache<string, PolicyResult>({ max: MOST_ANSWERS, maxSize: MOST_ANSWER_TEXT });
   return {
     revision: bundle.revision,
     entrypoints,
@@ -83,14 +85,15 @@ export async function loadPolicy(
           return refuse('policy_error', 'the input holds text that is not Unicode');
         instance ??= another(module, size, builtins, image);
         const answer = instance.evaluate(entrypoint, text, { now: BigInt(Math.trunc(now)) * 1_000_000n });
-        const results = parseValue(answer);
-        for (const value of results as RegoSet) {
-          const result = readResult(toJson((value as RegoObject).get('result')!), options);
-          const size = text.length + answer.length;
-          if (!isRefusal(result) && size <= LONGEST) plan?.results?.set(text, result, { size });
-          return result;
-        }
-        return refuse('policy_undefined', `${entrypoint} is undefined for this input`);
+        const seen = read.get(answer);
+        const result = seen ?? readAnswer(answer, options);
+        if (result === undefined)
+          return refuse('policy_undefined', `${entrypoint} is undefined for this input`);
+        if (isRefusal(result)) return result;
+        if (seen === undefined && answer.length <= LONGEST) read.set(answer, result, { size: answer.length });
+        const length = text.length + answer.length;
+        if (length <= LONGEST) plan?.results?.set(text, result, { size: length });
+        return result;
       } catch (error) {
         // The instance may have stopped anywhere: it is not asked again, and the next evaluation starts clean.
         instance = undefined;
@@ -98,6 +101,13 @@ export async function loadPolicy(
       }
     },
   };
+}
+
+/** Undefined where the entrypoint is. */
+function readAnswer(answer: string, options: LoadPolicyOptions): ReturnType<typeof readResult> | undefined {
+  for (const value of parseValue(answer) as RegoSet)
+    return readResult(toJson((value as RegoObject).get('result')!), options);
+  return undefined;
 }
 
 /** How evaluations of one entrypoint may be spared. */
@@ -110,6 +120,10 @@ interface Plan {
 /** Results that are remembered of each entrypoint: as many, and as many UTF-16 code units of input and result. */
 const MOST_RESULTS = 10_000;
 const MOST_TEXT = 8 * 1024 * 1024;
+
+/** Answers that have been read, and their UTF-16 code units. */
+const MOST_ANSWERS = 1_000;
+const MOST_ANSWER_TEXT = 1024 * 1024;
 
 /** Of an input and its result. A longer input is hardly ever asked about twice, and a long result takes room. */
 const LONGEST = 8 * 1024;

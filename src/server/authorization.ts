@@ -4,13 +4,13 @@ import type { Pipeline } from '../decision/pipeline.js';
 import { GRPC, type ReasonCode } from '../decision/reasons.js';
 import { toFacts, traceOf } from '../envoy/facts.js';
 import type { GrpcDescriptors } from '../envoy/grpc-body.js';
+import { decodeCheckRequest } from '../envoy/decode-request.js';
+import { createDecisionEncoder } from '../envoy/encode-decision.js';
 import { encodeCheckResponse } from '../envoy/encode-response.js';
 import type { CheckRequest } from '../envoy/messages.js';
-import { toCheckResponse } from '../envoy/response.js';
 import { isRefusal, refuse, type Refusal } from '../errors/refusal.js';
 import type { Observation } from '../telemetry/observation.js';
 import type { UnaryCall, UnaryMethod } from './call.js';
-import { decodeCheckRequest } from './proto.js';
 
 export interface AuthorizationOptions {
   readonly pipeline: Pipeline;
@@ -27,15 +27,24 @@ export interface AuthorizationOptions {
  * anywhere is a denial, since Envoy reads an empty CheckResponse as allow.
  */
 export function createAuthorization(options: AuthorizationOptions): UnaryMethod {
+  const encode = createDecisionEncoder();
   return function check(call) {
     const started = performance.now();
     try {
       const request = decode(call.message);
       const facts = isRefusal(request) ? request : toFacts(request, options.descriptors);
-      const factsDone = performance.now();
+      const deciding = performance.now();
       const decision = options.pipeline.decide(facts, { deadline: call.deadline });
       const answer = (settled: Decision) => {
-        respond(options, call, settled, isRefusal(request) ? undefined : request, facts, started, factsDone);
+        const answering = performance.now();
+        // It may be that nobody waits any more: the call was cancelled while keys were fetched. It is told all the same.
+        if (!call.cancelled) call.answer(encode(settled, isRefusal(facts) ? [] : facts.forgedHeaders));
+        const ended = performance.now();
+        observe(options, settled, request, facts, {
+          facts: nanoseconds(deciding - started),
+          response: nanoseconds(ended - answering),
+          total: nanoseconds(ended - started),
+        });
       };
       if (decision instanceof Promise) decision.then(answer).catch((error) => defect(options, call, error));
       else answer(decision);
@@ -53,31 +62,19 @@ function decode(message: Buffer): CheckRequest | Refusal<'request_malformed'> {
   }
 }
 
-function respond(
-  options: AuthorizationOptions,
-  call: UnaryCall,
+function observe(
+  { observe, onDefect }: AuthorizationOptions,
   decision: Decision,
-  request: CheckRequest | undefined,
+  request: CheckRequest | Refusal<'request_malformed'>,
   facts: RequestFacts | Refusal<ReasonCode>,
-  started: number,
-  factsDone: number,
+  durations: Observation['durations'],
 ): void {
-  const decided = performance.now();
-  // It may be that nobody waits any more: the call was cancelled while keys were fetched. It is told all the same.
-  if (!call.cancelled) call.answer(encodeCheckResponse(toCheckResponse(decision)));
-  const ended = performance.now();
   try {
-    options.observe({
-      decision,
-      ...(isRefusal(facts) ? request && { trace: traceOf(request) } : { facts }),
-      durations: {
-        facts: nanoseconds(factsDone - started),
-        response: nanoseconds(ended - decided),
-        total: nanoseconds(ended - started),
-      },
-    });
+    if (!isRefusal(facts)) observe({ decision, durations, facts });
+    else if (!isRefusal(request)) observe({ decision, durations, trace: traceOf(request) });
+    else observe({ decision, durations });
   } catch (error) {
-    options.onDefect(error);
+    onDefect(error);
   }
 }
 
