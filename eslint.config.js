@@ -13,6 +13,7 @@ export const ARROWS = {
   jws: { may: ['errors', 'json'] },
   config: { may: [] },
   identity: { may: ['errors', 'json', 'asn1', 'feed', 'jws'] },
+  spiffe: { may: ['errors', 'json', 'feed', 'identity'] },
   policy: { may: ['errors', 'json', 'asn1'] },
   token: { may: ['errors', 'json', 'feed', 'jws'], types: ['identity'] },
   rego: { may: ['errors'], types: ['policy'] },
@@ -71,7 +72,7 @@ export default tseslint.config(
   { files: ['src/cli/**', 'src/demo/**', 'bench/**', '**/*.mjs'], rules: { 'no-console': 'off' } },
   {
     // The core takes its clock, its fetch and its key sources as arguments.
-    files: ['src/{identity,jws,token,policy,decision,envoy}/**/*.ts'],
+    files: ['src/{identity,spiffe,jws,token,policy,decision,envoy}/**/*.ts'],
     rules: {
       'no-restricted-properties': [
         'error',

@@ -40,13 +40,20 @@ function toIssue({ wrong, mend }: Fault, path: PropertyKey[], quote: boolean) {
 
 /** A duration, written as text and given as milliseconds. */
 export function duration(least: string, most: string, initial: string, description: string) {
+  return durationText(least, most).prefault(initial).describe(`${description} From ${least} to ${most}.`);
+}
+
+/** The same for a key that may be left out, and then is not there. */
+export function optionalDuration(least: string, most: string, description: string) {
+  return durationText(least, most).optional().describe(`${description} From ${least} to ${most}.`);
+}
+
+function durationText(least: string, most: string) {
   return z
     .string()
     .check(check(durationWithin(least, most), true))
     .meta({ pattern: DURATION_PATTERN })
-    .transform((text) => parseDuration(text)!)
-    .prefault(initial)
-    .describe(`${description} From ${least} to ${most}.`);
+    .transform((text) => parseDuration(text)!);
 }
 
 /** The path of a file or a folder. */

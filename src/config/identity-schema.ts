@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { check, checkAcross, isMapping, matching, path } from './checks.js';
+import { check, checkAcross, duration, isMapping, matching, optionalDuration, path } from './checks.js';
 import type { Fault } from './problem.js';
 
 const trustDomainName = matching(/^[a-z0-9._-]{1,255}$/, {
@@ -97,6 +97,7 @@ export const identitySchema = z
         trustDomainName,
         z.strictObject({
           bundle: path('The roots of the trust domain: PEM certificates, or a SPIFFE bundle (JSON).'),
+          max_stale: optionalDuration('0s', '365d', 'identity.max_stale, for this trust domain.'),
         }),
       )
       .check(
@@ -111,6 +112,12 @@ export const identitySchema = z
       ),
     kubernetes,
     xfcc: xfcc.optional(),
+    max_stale: duration(
+      '0s',
+      '365d',
+      '1d',
+      "How long a trust domain's last good bundle serves while its source fails. Then its workloads are refused.",
+    ),
   })
   .check(checkAcross(sectionsOf))
   .describe('Who the workload is: SPIFFE.');

@@ -64,7 +64,9 @@ function resolvePaths(config: Config, folder: string): Config {
     listen: { ...config.listen, ...(secret !== undefined && { admin_token_file: at(secret) }) },
     identity: {
       ...config.identity,
-      trust_domains: Object.fromEntries(domains.map(([name, { bundle }]) => [name, { bundle: at(bundle) }])),
+      trust_domains: Object.fromEntries(
+        domains.map(([name, domain]) => [name, { ...domain, bundle: at(domain.bundle) }]),
+      ),
     },
     token: {
       ...config.token,

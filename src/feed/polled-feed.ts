@@ -16,8 +16,8 @@ export interface PolledFeedOptions<Value> {
    * @param previous the newest that was good
    */
   readonly obtain: (previous: Value | undefined) => Promise<Value>;
-  /** Milliseconds between two fetches in the background. */
-  readonly refresh: number;
+  /** Milliseconds between two fetches in the background, which what was fetched last may have a say in. */
+  readonly refresh: number | ((newest: Value | undefined) => number);
   /** Milliseconds between two fetches that demands cause. */
   readonly cooldown: number;
   /** Milliseconds since the epoch. */
@@ -62,7 +62,8 @@ export function createPolledFeed<Value>(options: PolledFeedOptions<Value>): Feed
   function schedule(): void {
     clearTimeout(timer);
     if (!running) return;
-    const backoff = failures === 0 ? refresh : Math.min(refresh, FIRST_RETRY * 2 ** (failures - 1));
+    const regular = typeof refresh === 'number' ? refresh : refresh(state?.value);
+    const backoff = failures === 0 ? regular : Math.min(regular, FIRST_RETRY * 2 ** (failures - 1));
     // Up to a tenth earlier, so that replicas which started together do not ask together for ever.
     timer = setTimeout(() => void fetchMerged(), backoff * (1 - Math.random() / 10));
     timer.unref();

@@ -26,10 +26,8 @@ export function verifyCertificate(
 ): VerifiedWorkload | Refusal<CertificateCode> {
   const id = readSvid(leaf.fields);
   if (isRefusal(id)) return id;
-  const bundle = bundles.get(id.trustDomain);
-  if (bundle === undefined) {
-    return refuse('trust_domain_unknown', `there is no trust bundle for ${id.trustDomain}`);
-  }
+  const bundle = bundles.find(id.trustDomain);
+  if (isRefusal(bundle)) return bundle;
   const chain = verifyChain(leaf, intermediates, bundle, now);
   if (isRefusal(chain)) return chain;
   const digest = sha256(leaf);

@@ -1,7 +1,7 @@
 import { X509Certificate, createHash } from 'node:crypto';
 import { isRefusal, refuse, type Refusal } from '../errors/refusal.js';
 import { readFields, type CertificateFields } from './certificate-fields.js';
-import { DerError } from '../asn1/der.js';
+import { DerError, DerReader, TAG } from '../asn1/der.js';
 import { decodePem } from './pem.js';
 
 /** A certificate as it was read; nothing says yet that anyone vouches for it. */
@@ -30,6 +30,23 @@ export function readCertificate(der: Buffer): Certificate | Malformed {
   // node:crypto looks for PEM first: a certificate that carries another one's PEM in some field would be
   // read as that other one.
   return x509.raw.equals(der) ? { der, x509, fields } : malformed('it holds another certificate');
+}
+
+/** Parts certificates that follow each other in DER, as the Workload API sends them; undefined for anything else. */
+export function splitDer(bytes: Buffer): Buffer[] | undefined {
+  const reader = new DerReader(bytes);
+  const certificates: Buffer[] = [];
+  try {
+    for (let at = 0; at < bytes.length;) {
+      const { content } = reader.next(TAG.SEQUENCE);
+      const end = content.byteOffset + content.length - bytes.byteOffset;
+      certificates.push(bytes.subarray(at, end));
+      at = end;
+    }
+    return certificates;
+  } catch {
+    return undefined;
+  }
 }
 
 /**

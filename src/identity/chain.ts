@@ -4,6 +4,9 @@ import type { Certificate } from './certificate.js';
 import { withinConstraints } from './name-constraints.js';
 import type { TrustBundle } from './trust-bundle.js';
 
+/** Of a trust bundle, what a chain can end at. */
+type Authorities = Pick<TrustBundle, 'trustDomain' | 'authorities'>;
+
 /** When every certificate of the chain is valid: milliseconds since the epoch, both inclusive. */
 export interface ChainValidity {
   readonly notBefore: number;
@@ -31,7 +34,7 @@ const MAX_SIGNATURES = 32;
 export function verifyChain(
   leaf: Certificate,
   intermediates: readonly Certificate[],
-  bundle: TrustBundle,
+  bundle: Authorities,
   now: number,
 ): ChainValidity | Refusal<ChainCode> {
   if (bundle.authorities.length === 0) {
@@ -58,7 +61,7 @@ class Search {
 
   constructor(
     private readonly intermediates: readonly Certificate[],
-    private readonly bundle: TrustBundle,
+    private readonly bundle: Authorities,
     private readonly at: number,
   ) {}
 

@@ -1,7 +1,8 @@
 import { isRefusal, refuse, type Refusal } from '../errors/refusal.js';
 import { ExactNumber, parseExact, type ExactJson } from '../json/exact.js';
+import { KeySet, readKeys } from '../jws/key-set.js';
 import { issuerFault } from './authority.js';
-import { readCertificate, type Certificate } from './certificate.js';
+import { readCertificate, splitDer, type Certificate } from './certificate.js';
 import { decodeBase64, decodePem } from './pem.js';
 import { isTrustDomainName } from './spiffe-id.js';
 
@@ -10,6 +11,8 @@ export interface TrustBundle {
   readonly trustDomain: string;
   /** None: the domain has withdrawn all its keys, and nothing of it is trusted. */
   readonly authorities: readonly Certificate[];
+  /** What signs its JWT-SVIDs. Each key has a `kid`, and none was ever asked to verify anything else. */
+  readonly jwtAuthorities: KeySet;
   /** `spiffe_sequence`: grows with every change of the bundle. */
   readonly sequence?: bigint;
   /** `spiffe_refresh_hint`, in seconds. */
@@ -22,11 +25,13 @@ export class TrustBundles {
 
   /**
    * @param revision tells one set from another in logs and metrics
+   * @param unavailable the domains that are known but have no bundle that may be used now, and why
    * @throws Error when a trust domain is named twice, as bundles are never merged
    */
   constructor(
     bundles: readonly TrustBundle[],
     readonly revision: number,
+    private readonly unavailable: ReadonlyMap<string, string> = new Map(),
   ) {
     this.domains = new Map(bundles.map((bundle) => [bundle.trustDomain, bundle]));
     if (this.domains.size !== bundles.length) throw new Error('a trust domain has two bundles');
@@ -34,6 +39,16 @@ export class TrustBundles {
 
   get(trustDomain: string): TrustBundle | undefined {
     return this.domains.get(trustDomain);
+  }
+
+  /** The same, with what to answer a workload of a domain that has no bundle here. */
+  find(trustDomain: string): TrustBundle | Refusal<'trust_domain_unknown' | 'trust_bundle_unavailable'> {
+    const bundle = this.domains.get(trustDomain);
+    if (bundle !== undefined) return bundle;
+    const why = this.unavailable.get(trustDomain);
+    return why === undefined
+      ? refuse('trust_domain_unknown', `there is no trust bundle for ${trustDomain}`)
+      : refuse('trust_bundle_unavailable', `the trust bundle of ${trustDomain} cannot be used: ${why}`);
   }
 }
 
@@ -46,25 +61,75 @@ export interface TrustBundleSource {
 type Malformed = Refusal<'trust_bundle_malformed'>;
 
 /**
- * Reads the trust bundle of one domain: PEM roots, or a SPIFFE bundle (SPIFFE Trust Domain and Bundle,
- * section 4), which is a JWK Set. It is taken whole or not at all: one authority that cannot be used refuses
- * the bundle. A JWK Set without X.509 authorities is no error, but a domain that is trusted no longer.
+ * Reads the trust bundle of one domain: PEM roots, or a SPIFFE bundle. It is taken whole or not at all: one
+ * authority that cannot be used refuses the bundle.
  *
  * @param trustDomain as configured; it is never inferred from what the bundle holds
  */
 export function parseTrustBundle(trustDomain: string, text: string): TrustBundle | Malformed {
-  if (!isTrustDomainName(trustDomain)) return malformed('its trust domain is not the name of one');
-  return /^\s*\{/.test(text) ? parseJwks(trustDomain, text) : parseRoots(trustDomain, text);
+  return /^\s*\{/.test(text) ? parseSpiffeBundle(trustDomain, text) : parseRoots(trustDomain, text);
 }
 
 function parseRoots(trustDomain: string, text: string): TrustBundle | Malformed {
   const blocks = decodePem(text);
   if (isRefusal(blocks)) return malformed(`neither PEM certificates nor a JSON object: ${blocks.detail}`);
-  const authorities = readAuthorities(blocks.map((der, i) => ({ der, label: `certificate ${i + 1}` })));
-  return isRefusal(authorities) ? authorities : { trustDomain, authorities };
+  return bundleOf(
+    trustDomain,
+    blocks.map((der, i) => ({ der, label: `certificate ${i + 1}` })),
+  );
 }
 
-function parseJwks(trustDomain: string, text: string): TrustBundle | Malformed {
+/**
+ * Reads certificates as the Workload API sends them: one DER after the other, nothing between. Without any, the
+ * domain is trusted no longer, which is no error.
+ */
+export function parseDerBundle(trustDomain: string, bytes: Buffer): TrustBundle | Malformed {
+  const certificates = splitDer(bytes);
+  if (certificates === undefined) return malformed('not one certificate in DER after the other');
+  return bundleOf(
+    trustDomain,
+    certificates.map((der, i) => ({ der, label: `certificate ${i + 1}` })),
+  );
+}
+
+/**
+ * Reads a SPIFFE bundle (SPIFFE Trust Domain and Bundle, section 4), which is a JWK Set. One without X.509
+ * authorities is no error, but of a domain that is trusted no longer.
+ */
+export function parseSpiffeBundle(trustDomain: string, text: string): TrustBundle | Malformed {
+  const document = parseJwks(text);
+  if (isRefusal(document)) return document;
+  const { keys, spiffe_sequence: sequence, spiffe_refresh_hint: refreshHint } = document;
+  if (sequence !== undefined && !isCount(sequence)) return malformed('spiffe_sequence is not a count');
+  if (refreshHint !== undefined && (!isCount(refreshHint) || typeof refreshHint === 'bigint')) {
+    return malformed('spiffe_refresh_hint is not a number of seconds');
+  }
+  const entries = readEntries(keys);
+  if (isRefusal(entries)) return entries;
+  const bundle = bundleOf(trustDomain, entries);
+  if (isRefusal(bundle)) return bundle;
+  return {
+    ...bundle,
+    jwtAuthorities: readKeys(keys, ({ use, kid }) => use === 'jwt-svid' && typeof kid === 'string'),
+    ...(sequence !== undefined && { sequence: BigInt(sequence) }),
+    ...(refreshHint !== undefined && { refreshHint }),
+  };
+}
+
+/**
+ * Reads the keys of JWT-SVIDs as the Workload API sends them: a JWK Set for this purpose alone, so that `use` may
+ * be missing (SPIRE leaves it out), while an entry for anything else is still passed over.
+ */
+export function parseJwtAuthorities(text: string): KeySet | Malformed {
+  const document = parseJwks(text);
+  if (isRefusal(document)) return document;
+  return readKeys(
+    document.keys,
+    ({ use, kid }) => (use === undefined || use === 'jwt-svid') && typeof kid === 'string',
+  );
+}
+
+function parseJwks(text: string): (JwksMembers & { keys: ExactJson[] }) | Malformed {
   let document: ExactJson;
   try {
     document = parseExact(text);
@@ -72,22 +137,18 @@ function parseJwks(trustDomain: string, text: string): TrustBundle | Malformed {
     return malformed(`not JSON: ${(error as SyntaxError).message}`);
   }
   if (!isObject(document)) return malformed('not a JSON object');
-  const { keys, spiffe_sequence: sequence, spiffe_refresh_hint: refreshHint } = document;
-  if (!Array.isArray(keys)) return malformed('it has no array `keys`');
-  if (sequence !== undefined && !isCount(sequence)) return malformed('spiffe_sequence is not a count');
-  if (refreshHint !== undefined && (!isCount(refreshHint) || typeof refreshHint === 'bigint')) {
-    return malformed('spiffe_refresh_hint is not a number of seconds');
-  }
-  const entries = readEntries(keys);
-  if (isRefusal(entries)) return entries;
+  const { keys } = document;
+  return Array.isArray(keys) ? { ...document, keys } : malformed('it has no array `keys`');
+}
+
+interface JwksMembers {
+  readonly [name: string]: ExactJson | undefined;
+}
+
+function bundleOf(trustDomain: string, entries: readonly Entry[]): TrustBundle | Malformed {
+  if (!isTrustDomainName(trustDomain)) return malformed('its trust domain is not the name of one');
   const authorities = readAuthorities(entries);
-  if (isRefusal(authorities)) return authorities;
-  return {
-    trustDomain,
-    authorities,
-    ...(sequence !== undefined && { sequence: BigInt(sequence) }),
-    ...(refreshHint !== undefined && { refreshHint }),
-  };
+  return isRefusal(authorities) ? authorities : { trustDomain, authorities, jwtAuthorities: new KeySet([]) };
 }
 
 interface Entry {

@@ -1,7 +1,8 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
-import { calculateJwkThumbprint, type JWK } from 'jose';
+import type { JWK } from 'jose';
 import { parseExact, type ExactJson } from '../json/exact.js';
 import { sameAlgorithm, suits } from './algorithms.js';
+import { thumbprint } from './thumbprint.js';
 
 /** A public key of an issuer. */
 export interface VerificationKey {
@@ -60,8 +61,24 @@ export async function parseKeySet(text: string): Promise<KeySet> {
     throw new Error('not JSON');
   }
   if (!isObject(document) || !Array.isArray(document.keys)) throw new Error('not a JWK Set');
-  const keys = await Promise.all(document.keys.filter(isUsable).map(readKey));
-  return new KeySet(keys.flatMap((key) => key ?? []));
+  return readKeys(document.keys, isForSignatures);
+}
+
+/**
+ * Reads the entries of a JWK Set, likewise.
+ *
+ * @param isMeant whether an entry is of the kind that is wanted, by its `use` and what else it says
+ */
+export function readKeys(
+  entries: readonly ExactJson[],
+  isMeant: (entry: { readonly [name: string]: ExactJson }) => boolean,
+): KeySet {
+  const usable = entries.filter(isUsable).filter(isMeant);
+  return new KeySet(usable.flatMap((entry) => readKey(entry) ?? []));
+}
+
+function isForSignatures({ use }: { readonly [name: string]: ExactJson }): boolean {
+  return use === undefined || use === 'sig';
 }
 
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'k'];
@@ -71,7 +88,6 @@ function isUsable(key: ExactJson): key is { [name: string]: ExactJson } {
   if (!['RSA', 'EC', 'OKP'].includes(key.kty as string)) return false;
   if (PRIVATE_MEMBERS.some((name) => key[name] !== undefined)) return false;
   if (key.alg !== undefined && typeof key.alg !== 'string') return false;
-  if (key.use !== undefined && key.use !== 'sig') return false;
   if (key.key_ops !== undefined && !(Array.isArray(key.key_ops) && key.key_ops.includes('verify')))
     return false;
   return true;
@@ -90,7 +106,7 @@ function isStrong({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): boole
   );
 }
 
-async function readKey(key: { [name: string]: ExactJson }): Promise<VerificationKey | undefined> {
+function readKey(key: { [name: string]: ExactJson }): VerificationKey | undefined {
   const { kty, crv, n, e, x, y, alg, kid } = key as unknown as JWK;
   const jwk = Object.fromEntries(
     Object.entries({ kty, crv, n, e, x, y }).filter(([, value]) => typeof value === 'string'),
@@ -98,7 +114,7 @@ async function readKey(key: { [name: string]: ExactJson }): Promise<Verification
   try {
     const publicKey = createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' });
     if (!isStrong(publicKey)) return undefined;
-    const identity = `${await calculateJwkThumbprint(jwk)} ${alg ?? ''}`;
+    const identity = `${thumbprint(jwk)} ${alg ?? ''}`;
     return {
       key: publicKey,
       type: kty!,

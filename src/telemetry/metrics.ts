@@ -12,7 +12,12 @@ export interface FreshnessSources {
     readonly stale: boolean;
     readonly lastSuccess?: number;
   }[];
-  readonly trustBundles: () => readonly { readonly trustDomain: string; readonly lastSuccess?: number }[];
+  readonly trustBundles: () => readonly {
+    readonly trustDomain: string;
+    readonly lastSuccess?: number;
+    /** Why nothing of the domain is trusted now; absent while something may be. */
+    readonly unavailable?: string;
+  }[];
   /** The list of what was revoked; undefined where there is none. */
   readonly revocations?: () => RevocationStanding | undefined;
   readonly policy: () => { readonly revision: string; readonly loadedAt: number } | undefined;
@@ -161,11 +166,20 @@ function registerFreshness(registers: Registry[], sources: FreshnessSources): vo
   );
   gauge(
     'countersign_trust_bundle_last_success_timestamp_seconds',
-    "When the trust domain's bundle was last read and good.",
+    "When the source of the trust domain's bundle last vouched for it.",
     ['trust_domain'],
     (made) => {
       for (const { trustDomain, lastSuccess } of sources.trustBundles())
         if (lastSuccess !== undefined) made.set({ trust_domain: trustDomain }, seconds(lastSuccess)!);
+    },
+  );
+  gauge(
+    'countersign_trust_bundle_unavailable',
+    '1 when the trust domain has no bundle that may be used: its workloads are refused.',
+    ['trust_domain'],
+    (made) => {
+      for (const { trustDomain, unavailable } of sources.trustBundles())
+        made.set({ trust_domain: trustDomain }, unavailable === undefined ? 0 : 1);
     },
   );
   gauge('countersign_policy_loaded_timestamp_seconds', 'When the policy in force was loaded.', [], (made) => {

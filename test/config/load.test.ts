@@ -11,6 +11,7 @@ test('what is left out has its default, durations in milliseconds', () => {
     listen: { grpc: '127.0.0.1:9191', admin: '127.0.0.1:8181' },
     identity: {
       source: 'certificate',
+      max_stale: 86_400_000,
       kubernetes: { path_template: '/ns/{namespace}/sa/{service_account}' },
       trust_domains: { 'example.org': { bundle: '/etc/countersign/example.org.pem' } },
     },

@@ -1,10 +1,19 @@
 import fc from 'fast-check';
 import { isRefusal } from '../../src/errors/refusal.js';
-import { TrustBundles, parseTrustBundle } from '../../src/identity/trust-bundle.js';
+import {
+  TrustBundles,
+  parseDerBundle,
+  parseJwtAuthorities,
+  parseTrustBundle,
+} from '../../src/identity/trust-bundle.js';
+import { KeySet } from '../../src/jws/key-set.js';
 import { KeyUsageFlags, TestCa, unknownExtension } from '../support/ca.js';
+import { TestKey } from '../token/support.js';
 
 const one = await TestCa.create({ name: 'CN=one' });
 const two = await TestCa.create({ name: 'CN=two' });
+
+const signer = await TestKey.create('signer');
 
 const malformed = (detail: string) => ({
   refused: true,
@@ -102,7 +111,11 @@ describe('a SPIFFE bundle', () => {
   });
 
   test('trap 40: that is empty is a bundle without authorities, not the absence of one', () => {
-    expect(parse({ keys: [] })).toEqual({ trustDomain: 'example.org', authorities: [] });
+    expect(parse({ keys: [] })).toEqual({
+      trustDomain: 'example.org',
+      authorities: [],
+      jwtAuthorities: new KeySet([]),
+    });
   });
 
   test.each<[string, unknown, string]>([
@@ -133,6 +146,88 @@ describe('a SPIFFE bundle', () => {
   });
 });
 
+describe('the keys of JWT-SVIDs in a SPIFFE bundle', () => {
+  const key = (members: object) => signer.published({ use: 'jwt-svid', ...members });
+  const keyIds = (set: KeySet) => set.keys.map(({ keyId }) => keyId);
+
+  test('stand beside the certificates, each kind for itself', () => {
+    const bundle = parse({ keys: [entry(one), key({ kid: 'a' })] });
+    if (isRefusal(bundle)) throw new Error(bundle.detail);
+    expect(bundle.authorities).toHaveLength(1);
+    expect(keyIds(bundle.jwtAuthorities)).toEqual(['a']);
+    expect(bundle.jwtAuthorities.candidates('ES256', 'a')).toHaveLength(1);
+  });
+
+  test.each<[string, object]>([
+    ['has no kid', key({ kid: undefined })],
+    ['has no use', key({ use: undefined })],
+    ['is for the signatures of others', key({ use: 'sig' })],
+    ['is for certificates', { ...entry(one), ...key({ use: 'x509-svid' }) }],
+    ['is private', key({ d: 'AAAA' })],
+    ['is of a type that is not known', key({ kty: 'NEXT' })],
+  ])('are without one that %s', (_, unusable) => {
+    const bundle = parse({ keys: [unusable, key({ kid: 'b' })] });
+    if (isRefusal(bundle)) throw new Error(bundle.detail);
+    expect(keyIds(bundle.jwtAuthorities)).toEqual(['b']);
+  });
+
+  test('may lack their use where they come alone, as the Workload API sends them', () => {
+    const keys = [
+      key({ kid: 'a', use: undefined }),
+      key({ kid: 'b' }),
+      key({ kid: 'c', use: 'sig' }),
+      entry(one),
+    ];
+    const set = parseJwtAuthorities(JSON.stringify({ keys }));
+    if (isRefusal(set)) throw new Error(set.detail);
+    expect(keyIds(set)).toEqual(['a', 'b']);
+    expect(parseJwtAuthorities('{}')).toEqual(malformed('no array `keys`'));
+    expect(parseJwtAuthorities('')).toEqual(malformed('not JSON'));
+  });
+});
+
+describe('a trust bundle in DER', () => {
+  const parse = (...parts: Uint8Array[]) => parseDerBundle('example.org', Buffer.concat(parts));
+
+  test('holds the certificates that follow each other', () => {
+    const { der } = one.certificate;
+    const bundle = parse(der, two.certificate.der);
+    if (isRefusal(bundle)) throw new Error(bundle.detail);
+    expect(bundle.authorities.map((authority) => authority.der)).toEqual([der, two.certificate.der]);
+  });
+
+  test('trap 40: that is empty is a bundle without authorities', () => {
+    expect(parse()).toMatchObject({ trustDomain: 'example.org', authorities: [] });
+  });
+
+  test('is refused whole when anything else is in it', async () => {
+    const { der } = one.certificate;
+    const notOneAfterAnother = malformed('not one certificate in DER after the other');
+    expect(parse(der, Buffer.of(0))).toEqual(notOneAfterAnother);
+    expect(parse(der.subarray(0, -1))).toEqual(notOneAfterAnother);
+    expect(parse(Buffer.from(one.certificate.pem))).toEqual(notOneAfterAnother);
+    expect(parse(der, Buffer.of(0x30, 0))).toEqual(malformed('certificate 2: not a certificate'));
+    expect(parse(der, (await one.issue()).der)).toEqual(malformed('certificate 2 cannot be an authority'));
+  });
+
+  test('is read or refused, whatever the bytes', () => {
+    const bytes = fc.oneof(
+      fc.uint8Array(),
+      fc.array(
+        fc.constantFrom(one.certificate.der, two.certificate.der, Buffer.of(0x30, 1), Buffer.of(0x30, 0)),
+      ),
+    );
+    fc.assert(
+      fc.property(bytes, (given) => {
+        const parts = given instanceof Uint8Array ? [given] : given;
+        const bundle = parse(...parts);
+        if (isRefusal(bundle)) return;
+        expect(Buffer.concat(bundle.authorities.map(({ der }) => der))).toEqual(Buffer.concat(parts));
+      }),
+    );
+  });
+});
+
 describe('trust bundles', () => {
   test('belong to a trust domain whose name is one', () => {
     for (const name of ['', 'Example.org', 'spiffe://example.org', 'example.org/a']) {
@@ -141,7 +236,7 @@ describe('trust bundles', () => {
   });
 
   test('are found by the exact name, and never merged', () => {
-    const bundle = { trustDomain: 'example.org', authorities: [] };
+    const bundle = { trustDomain: 'example.org', authorities: [], jwtAuthorities: new KeySet([]) };
     const bundles = new TrustBundles([bundle], 3);
     expect(bundles.revision).toBe(3);
     expect(bundles.get('example.org')).toBe(bundle);

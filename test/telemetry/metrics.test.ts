@@ -64,6 +64,7 @@ describe('metrics', () => {
       'countersign_shadow_decisions_total counter result',
       'countersign_stage_duration_seconds histogram stage',
       'countersign_trust_bundle_last_success_timestamp_seconds gauge trust_domain',
+      'countersign_trust_bundle_unavailable gauge trust_domain',
     ]);
     expect(text).toMatch(/^process_cpu_seconds_total /m);
     expect(text).toMatch(/^nodejs_eventloop_lag_seconds /m);
@@ -175,6 +176,10 @@ describe('metrics', () => {
     expect(
       before.get('countersign_trust_bundle_last_success_timestamp_seconds{trust_domain="example.org"}'),
     ).toBe(NOW / 1000);
+    const unavailable = 'countersign_trust_bundle_unavailable{trust_domain="example.org"}';
+    expect(before.get(unavailable)).toBe(0);
+    state.trustBundles = [{ trustDomain: 'example.org', unavailable: 'it is too old' }];
+    expect((await samples(metrics)).get(unavailable)).toBe(1);
     expect(before.get('countersign_policy_loaded_timestamp_seconds')).toBe(NOW / 1000);
     expect(before.get('countersign_policy_info{revision="r1"}')).toBe(1);
 

@@ -1,4 +1,14 @@
 import type { Readiness } from '../../admin/http.js';
+import type { Hub } from '../../feed/feed.js';
+import type { Log } from '../../telemetry/log.js';
+
+/** What every part is given. */
+export interface PartOptions {
+  readonly hub: Hub;
+  readonly log: Log;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
 
 /** A part of the running engine that keeps something fresh in the background. */
 export interface EnginePart {

@@ -1,5 +1,5 @@
 import { createReplayMemory, remoteGuard, type ReplayGuard } from '../../jws/replay.js';
-import type { PartOptions } from './identity.js';
+import type { PartOptions } from './part.js';
 
 /** What is remembered at once: at the 5,000 proofs a second that a core can verify, three minutes of them. */
 const CAPACITY = 1_000_000;

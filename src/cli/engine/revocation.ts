@@ -16,8 +16,7 @@ import { createLogStore } from '../../revocation/log-store.js';
 import type { Revocation, RevocationCheck } from '../../revocation/types.js';
 import { Failure } from '../failure.js';
 import { fileHints, fingerprint } from '../policy-files.js';
-import type { PartOptions } from './identity.js';
-import type { EnginePart } from './part.js';
+import type { EnginePart, PartOptions } from './part.js';
 
 export interface RevocationPart extends EnginePart {
   /** Absent where nothing is configured that could revoke anything: then it costs nothing. */

@@ -1,7 +1,7 @@
 import type { Config } from '../../config/schema.js';
 import type { FreshnessSources } from '../../telemetry/metrics.js';
-import { startIdentity, type IdentityPart, type PartOptions } from './identity.js';
-import type { EnginePart } from './part.js';
+import { startIdentity, type IdentityPart } from './identity.js';
+import type { EnginePart, PartOptions } from './part.js';
 import { startRevocation, type RevocationPart } from './revocation.js';
 import { startTokens, type TokensPart } from './tokens.js';
 

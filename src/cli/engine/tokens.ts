@@ -4,9 +4,7 @@ import { createKeySource, type KeySourceStatus } from '../../token/key-source.js
 import type { TokenVerifier } from '../../token/types.js';
 import { createTokenVerifier } from '../../token/verifier.js';
 import { issuerRules } from '../issuer-rules.js';
-import type { PartOptions } from './identity.js';
-import { standing, type EnginePart } from './part.js';
-
+import { standing, type EnginePart, type PartOptions } from './part.js';
 /** Milliseconds that the first fetch of keys may hold up readiness. */
 const FIRST_KEYS = 5_000;
 

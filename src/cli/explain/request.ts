@@ -4,13 +4,13 @@ import { CompactSign, exportJWK, generateKeyPair } from 'jose';
 import type { Config } from '../../config/schema.js';
 import type { Decision } from '../../decision/decision.js';
 import { createPipeline } from '../../decision/pipeline.js';
-import { mintTrustDomain, type Svid } from '../../demo/trust-domain.js';
+import { mintTrustDomain, type Svid, type TrustDomain } from '../../demo/trust-domain.js';
 import { toFacts } from '../../envoy/facts.js';
 import type { CheckRequest } from '../../envoy/messages.js';
 import { isRefusal } from '../../errors/refusal.js';
-import { createBundleFiles } from '../../identity/bundle-files.js';
 import { compilePathTemplate, DEFAULT_PATH_TEMPLATE } from '../../identity/path-template.js';
 import { parseWorkloadId } from '../../identity/spiffe-id.js';
+import { parseTrustBundle, TrustBundles, type TrustBundle } from '../../identity/trust-bundle.js';
 import { createIdentityVerifier } from '../../identity/verifier.js';
 import { createDestinationReader } from '../../identity/workload.js';
 import { parseExact, stringifyExact, type ExactJson } from '../../json/exact.js';
@@ -83,17 +83,15 @@ export async function decideRequest(
   const issuer = issuerOf(config, claims);
   const token = claims && (await mintToken(claims, issuer, { svid, bound: request.bound, now }));
 
-  const known = config === undefined || Object.hasOwn(config.identity.trust_domains, workload.trustDomain);
-  const bundles = createBundleFiles({
-    files: new Map(known ? [[workload.trustDomain, workload.trustDomain]] : []),
-    readFile: async () => domain.bundlePem,
-    now: () => now,
-  });
-  await bundles.refresh();
+  const bundles = new TrustBundles(knows(config, workload.trustDomain) ? [bundleOf(domain)] : [], 1);
   const keys = await parseKeySet(JSON.stringify({ keys: token ? [token.key] : [] }));
   const template = compilePathTemplate(config?.identity.kubernetes.path_template ?? DEFAULT_PATH_TEMPLATE);
   const pipeline = createPipeline({
-    identity: createIdentityVerifier({ source: 'certificate', bundles, template }),
+    identity: createIdentityVerifier({
+      source: 'certificate',
+      bundles: { current: () => bundles },
+      template,
+    }),
     destination: createDestinationReader(template),
     token: createTokenVerifier({
       issuers: [
@@ -119,6 +117,20 @@ export async function decideRequest(
   const check = checkRequest(request, svid, token?.jwt);
   const decision = await pipeline.decide(toFacts(check), { deadline: Infinity });
   return { decision, filledIn: token?.filledIn ?? [] };
+}
+
+/**
+ * Whether a workload of this domain is one that the server would know. Where its real bundle comes from is not
+ * asked, and nothing is fetched: the certificate is minted here, and so is what vouches for it.
+ */
+function knows(config: Config | undefined, trustDomain: string): boolean {
+  return config === undefined || Object.hasOwn(config.identity.trust_domains, trustDomain);
+}
+
+function bundleOf({ name, bundlePem }: TrustDomain): TrustBundle {
+  const bundle = parseTrustBundle(name, bundlePem);
+  if (isRefusal(bundle)) throw new Error(bundle.detail);
+  return bundle;
 }
 
 /** The configured issuer of these claims; without one that suits, any, which the verifier then refuses. */
