@@ -1,5 +1,5 @@
 import type { ServerHttp2Stream } from 'node:http2';
-import type { Arrivals } from './arrivals.js';
+import type { Arrival, Arrivals } from './arrivals.js';
 import { frame, readTimeout, tooLarge, unframe } from './frame.js';
 import { STATUS, type GrpcFault } from './status.js';
 
@@ -27,7 +27,7 @@ export interface CallHeaders {
 }
 
 const ANSWER = { ':status': 200, 'content-type': 'application/grpc' };
-const WAIT = { waitForTrailers: true };
+const WAIT = { waitForTrailers: true, sendDate: false };
 const TRAILERS = { 'grpc-status': '0' };
 
 /**
@@ -43,16 +43,17 @@ export class StreamCall implements UnaryCall {
   private held = 0;
   private answered = false;
   private timer: NodeJS.Timeout | undefined;
+  private readonly arrival: Arrival;
 
   constructor(
-    private readonly stream: ServerHttp2Stream & { call?: StreamCall },
-    private readonly headers: CallHeaders,
+    private readonly stream: ServerHttp2Stream & { call?: StreamCall | undefined },
+    private headers: CallHeaders,
     private readonly method: UnaryMethod,
     private readonly limits: CallLimits,
     private readonly arrivals: Arrivals,
   ) {
     stream.call = this;
-    arrivals.expect(stream);
+    this.arrival = arrivals.expect(stream);
     stream.on('data', onData);
     stream.on('end', onEnd);
     stream.on('close', onClose);
@@ -113,11 +114,17 @@ export class StreamCall implements UnaryCall {
     );
   }
 
-  /** Nobody waits any more, answered or not. */
+  /**
+   * Nobody waits any more, answered or not. Node may keep a stream for a while after it is closed: it is not to keep the
+   * request as well.
+   */
   end(): void {
     clearTimeout(this.timer);
-    this.arrivals.settled(this.stream);
+    this.arrivals.settled(this.arrival);
     this.release();
+    this.stream.call = undefined;
+    this.message = EMPTY;
+    this.headers = NO_HEADERS;
   }
 
   private release(): void {
@@ -150,17 +157,18 @@ export class StreamCall implements UnaryCall {
 }
 
 const EMPTY = Buffer.alloc(0);
+const NO_HEADERS: CallHeaders = {};
 
-function onData(this: { call?: StreamCall }, chunk: Buffer): void {
-  this.call!.take(chunk);
+function onData(this: { call?: StreamCall | undefined }, chunk: Buffer): void {
+  this.call?.take(chunk);
 }
 
-function onEnd(this: { call?: StreamCall }): void {
-  this.call!.begin();
+function onEnd(this: { call?: StreamCall | undefined }): void {
+  this.call?.begin();
 }
 
-function onClose(this: { call?: StreamCall }): void {
-  this.call!.end();
+function onClose(this: { call?: StreamCall | undefined }): void {
+  this.call?.end();
 }
 
 function sendTrailers(this: ServerHttp2Stream): void {

@@ -58,7 +58,7 @@ export interface GrpcServer {
  */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const { upkeep = UPKEEP, maxArriving = MAX_ARRIVING } = options;
-  const arrivals = new Arrivals({ time: upkeep, bytes: maxArriving });
+  const arrivals = new Arrivals(maxArriving);
   const liveness = new Liveness();
   const health = new Health(SERVICE, arrivals);
   const server = createServer({
@@ -139,9 +139,9 @@ function route(
 
 /** What comes of a request that nobody reads would use up the connection's window, and it has to end, too. */
 function discard(stream: ServerHttp2Stream, arrivals: Arrivals): void {
-  arrivals.expect(stream);
+  const arrival = arrivals.expect(stream);
   stream.on('error', ignore);
-  stream.once('close', () => arrivals.settled(stream));
+  stream.once('close', () => arrivals.settled(arrival));
   stream.resume();
 }
 

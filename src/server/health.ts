@@ -47,9 +47,9 @@ export class Health {
     const chunks: Buffer[] = [];
     let received = 0;
     stream.on('error', ignore);
-    this.arrivals.expect(stream);
+    const arrival = this.arrivals.expect(stream);
     stream.on('close', () => {
-      this.arrivals.settled(stream);
+      this.arrivals.settled(arrival);
       this.watchers.delete(stream);
     });
     stream.on('data', (chunk: Buffer) => {
@@ -57,7 +57,7 @@ export class Health {
       if (received <= MOST_BYTES) chunks.push(chunk);
     });
     stream.on('end', () => {
-      this.arrivals.settled(stream);
+      this.arrivals.settled(arrival);
       if (isOver(stream)) return;
       if (this.closed)
         return respondWithFault(stream, { status: STATUS.UNAVAILABLE, message: 'the server is going away' });
