@@ -15,8 +15,7 @@ import { PAGE } from './wasm/abi.js';
 import { PolicyInstance, type DataImage } from './wasm/instance.js';
 import { compilePolicy, type PolicyModule } from './wasm/module.js';
 
-export interface LoadPolicyOptions {
-  readonly bundle: Bundle;
+export interface EvaluatorOptions {
   /** `package/rule`, each of which the bundle must have been compiled with. */
   readonly entrypoints: readonly string[];
   /** Lets a policy set `:path`, `:authority` and `host`. Default false. */
@@ -34,33 +33,100 @@ export interface LoadPolicyOptions {
   readonly reuse?: boolean;
 }
 
+export interface LoadPolicyOptions extends EvaluatorOptions {
+  readonly bundle: Omit<Bundle, 'data'> & {
+    /** Bytes are text of JSON in UTF-8. */
+    readonly data: Bundle['data'] | Uint8Array;
+  };
+}
+
+/** A policy with its data laid out, which takes long. It can be sent to another thread. */
+export interface LaidOutPolicy {
+  readonly module: PolicyModule;
+  readonly image: DataImage;
+}
+
+type Unavailable = Refusal<'policy_unavailable'>;
+
 /**
  * Makes a bundle ready to decide. One that asks for a built-in that this host lacks, or that was not compiled
  * with an entrypoint, is refused here and now, by name: not when the first request reaches the spot.
  */
-export async function loadPolicy(
-  options: LoadPolicyOptions,
-): Promise<Policy | Refusal<'policy_unavailable'>> {
-  const { bundle, entrypoints, builtins = HOST_BUILTINS } = options;
-  const data = stringifyExact(bundle.data);
-  const size = sizeMemory(bundle.wasm.length, Buffer.byteLength(data), options.growthPages ?? 1024);
-  let module: PolicyModule;
-  let first: PolicyInstance;
-  let image: DataImage;
+export async function loadPolicy(options: LoadPolicyOptions): Promise<Policy | Unavailable> {
+  const { bundle } = options;
+  let instance: PolicyInstance;
   try {
-    module = await compiled(bundle.wasm);
-    first = new PolicyInstance(module, size, builtins);
-    image = first.parse(data);
+    instance = parsed(await compiled(bundle.wasm), bundle.data, options);
   } catch (error) {
-    return refuse('policy_unavailable', `the Wasm module does not load: ${describe(error)}`);
+    return unloadable(error);
   }
-  const missing = missingBuiltins(first.builtins.keys(), options.builtinPlaces, builtins);
+  return policyOn(instance, bundle, options);
+}
+
+/**
+ * The part of {@link loadPolicy} that takes as long as the data is large: for a thread that has nothing else to do.
+ * {@link loadLaidOut} is the rest.
+ *
+ * @param known the same Wasm, compiled: where only the data changes
+ */
+export async function layOutPolicy(
+  { wasm, data }: Pick<LoadPolicyOptions['bundle'], 'wasm' | 'data'>,
+  known?: PolicyModule,
+): Promise<LaidOutPolicy | Unavailable> {
+  try {
+    const module = known ?? (await compilePolicy(wasm));
+    return { module, image: parsed(module, data, {}).image() };
+  } catch (error) {
+    return unloadable(error);
+  }
+}
+
+/** Makes what was laid out ready to decide, piece by piece, so that others are never held up for long. */
+export async function loadLaidOut(
+  { module, image }: LaidOutPolicy,
+  bundle: Pick<Bundle, 'revision' | 'reads'>,
+  options: EvaluatorOptions,
+): Promise<Policy | Unavailable> {
+  let instance: PolicyInstance;
+  try {
+    const size = sizeMemory(module.bytes, image.bytes.length, options.growthPages);
+    instance = new PolicyInstance(module, size, options.builtins);
+    for (const _ of instance.load(image)) await new Promise((resolve) => setImmediate(resolve));
+  } catch (error) {
+    return unloadable(error);
+  }
+  return policyOn(instance, bundle, options);
+}
+
+function parsed(
+  module: PolicyModule,
+  data: Bundle['data'] | Uint8Array,
+  { builtins, growthPages }: Pick<EvaluatorOptions, 'builtins' | 'growthPages'>,
+): PolicyInstance {
+  const text = data instanceof Uint8Array ? data : stringifyExact(data);
+  const size = sizeMemory(module.bytes, Buffer.byteLength(text) * HEAP_PER_BYTE, growthPages);
+  const instance = new PolicyInstance(module, size, builtins);
+  instance.parse(text);
+  return instance;
+}
+
+function unloadable(error: unknown): Unavailable {
+  return refuse('policy_unavailable', `the Wasm module does not load: ${describe(error)}`);
+}
+
+function policyOn(
+  instance: PolicyInstance,
+  { revision, reads }: Pick<Bundle, 'revision' | 'reads'>,
+  options: EvaluatorOptions,
+): Policy | Unavailable {
+  const { entrypoints, builtins = HOST_BUILTINS } = options;
+  const missing = missingBuiltins(instance.builtins.keys(), options.builtinPlaces, builtins);
   if (missing.length > 0)
     return refuse(
       'policy_unavailable',
       ['the policy needs built-ins that are not here:', ...missing].join('\n  '),
     );
-  const known = first.entrypoints;
+  const known = instance.entrypoints;
   const unknown = entrypoints.filter((name) => !known.has(name));
   if (unknown.length > 0)
     return refuse(
@@ -68,12 +134,12 @@ export async function loadPolicy(
       `no entrypoint ${unknown.join(', ')}; the bundle has ${[...known.keys()].join(', ')}`,
     );
 
-  let instance: PolicyInstance | undefined = first;
-  const plans = plansOf(entrypoints, options.reuse === false ? undefined : bundle.reads);
+  let broken = false;
+  const plans = plansOf(entrypoints, options.reuse === false ? undefined : reads);
   // Policies have a few answers for many inputs: the same text is the same object, so that others may remember it, too.
   const read = new LRUCache<string, PolicyResult>({ max: MOST_ANSWERS, maxSize: MOST_ANSWER_TEXT });
   return {
-    revision: bundle.revision,
+    revision,
     entrypoints,
     evaluate(entrypoint, input, now) {
       try {
@@ -83,8 +149,11 @@ export async function loadPolicy(
         if (remembered !== undefined) return remembered;
         if (text.includes('\\ud') && LONE_SURROGATE.test(text))
           return refuse('policy_error', 'the input holds text that is not Unicode');
-        instance ??= another(module, size, builtins, image);
+        if (broken) instance.revive();
+        // Until it has come to an end: it may stop anywhere, and the next evaluation is to start clean.
+        broken = true;
         const answer = instance.evaluate(entrypoint, text, { now: BigInt(Math.trunc(now)) * 1_000_000n });
+        broken = false;
         const seen = read.get(answer);
         const result = seen ?? readAnswer(answer, options);
         if (result === undefined)
@@ -95,8 +164,6 @@ export async function loadPolicy(
         if (length <= LONGEST) plan?.results?.set(text, result, { size: length });
         return result;
       } catch (error) {
-        // The instance may have stopped anywhere: it is not asked again, and the next evaluation starts clean.
-        instance = undefined;
         return refuse('policy_error', describe(error));
       }
     },
@@ -104,7 +171,7 @@ export async function loadPolicy(
 }
 
 /** Undefined where the entrypoint is. */
-function readAnswer(answer: string, options: LoadPolicyOptions): ReturnType<typeof readResult> | undefined {
+function readAnswer(answer: string, options: EvaluatorOptions): ReturnType<typeof readResult> | undefined {
   for (const value of parseValue(answer) as RegoSet)
     return readResult(toJson((value as RegoObject).get('result')!), options);
   return undefined;
@@ -154,32 +221,20 @@ function compiled(wasm: Uint8Array): Promise<PolicyModule> {
   return module;
 }
 
-/**
- * An instance in place of one that failed. It costs a copy of the memory that the data takes, not the parsing of
- * the data: whoever can make an evaluation fail must not make the next ones wait.
- */
-function another(
-  module: PolicyModule,
-  size: WebAssembly.MemoryDescriptor,
-  builtins: Builtins,
-  image: DataImage,
-): PolicyInstance {
-  const instance = new PolicyInstance(module, size, builtins);
-  for (const _ of instance.load(image));
-  return instance;
-}
-
 /** Of JSON text as JSON.stringify writes it: pairs stand as they are, only a lone half is escaped. */
 const LONE_SURROGATE = /(?<!\\)(?:\\\\)*\\ud[89a-f]/;
 
-/**
- * OPA's allocator asks for one page at a time: so there is room for the module's constants and for the data from
- * the start. Measured: values take about 12 times the size of their JSON, which itself is kept beside them.
- */
-function sizeMemory(wasmBytes: number, dataBytes: number, growth: number): WebAssembly.MemoryDescriptor {
-  const initial = 32 + Math.ceil((wasmBytes + dataBytes * 13) / PAGE);
-  return { initial, maximum: Math.min(initial + growth, 65_536) };
+/** Bytes that a byte of JSON takes in memory at most, itself among them (measured). */
+const HEAP_PER_BYTE = 13;
+
+/** OPA's allocator asks for one page at a time: so there is room for constants and data from the start. */
+function sizeMemory(wasm: number, heap: number, growth = 1024): WebAssembly.MemoryDescriptor {
+  const initial = Math.min(32 + Math.ceil((wasm + heap) / PAGE), MOST_PAGES);
+  return { initial, maximum: Math.min(initial + growth, MOST_PAGES) };
 }
+
+/** 4 GiB, which is what addresses of 32 bits reach. */
+const MOST_PAGES = 65_536;
 
 /** None of what comes out of there quotes the input. */
 function describe(error: unknown): string {

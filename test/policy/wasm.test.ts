@@ -4,7 +4,7 @@ import { formatValue, parseValue } from '../../src/policy/text.js';
 import { equalValues, RegoObject, RegoSet, type RegoValue } from '../../src/policy/value.js';
 import { policyExports } from '../../src/policy/wasm/abi.js';
 import { BuiltinDefect, PolicyAbort } from '../../src/policy/wasm/host.js';
-import { PolicyInstance } from '../../src/policy/wasm/instance.js';
+import { PolicyInstance, type DataImage } from '../../src/policy/wasm/instance.js';
 import { compilePolicy, type PolicyModule } from '../../src/policy/wasm/module.js';
 import { compile, DECISION } from '../support/rego.js';
 
@@ -106,9 +106,15 @@ describe('data', () => {
   const listOf = (length: number, first: number) =>
     JSON.stringify({ list: Array.from({ length }, (_, i) => (i === 0 ? first : i)) });
 
+  function imageOf(module: PolicyModule, size: typeof SIZE, json: string): DataImage {
+    const instance = new PolicyInstance(module, size);
+    instance.parse(json);
+    return instance.image();
+  }
+
   test('is laid out once and taken by any instance of the module, part by part', async () => {
     const module = await moduleOf(RULES);
-    const image = new PolicyInstance(module, SIZE).parse(listOf(50_000, 7));
+    const image = imageOf(module, SIZE, listOf(50_000, 7));
     const sent = structuredClone(image);
     const other = new PolicyInstance(module, SIZE);
     let parts = 0;
@@ -118,7 +124,7 @@ describe('data', () => {
   });
 
   test('of another module is refused', async () => {
-    const image = new PolicyInstance(await moduleOf('decision := data.list'), SIZE).parse('{}');
+    const image = imageOf(await moduleOf('decision := data.list'), SIZE, '{}');
     const instance = new PolicyInstance(await moduleOf(RULES), SIZE);
     expect(() => instance.load(image).next()).toThrow('made for another policy');
   });
@@ -130,8 +136,8 @@ describe('data', () => {
     let sizes: number[] = [];
     for (let change = 0; change < 1000; change++) {
       const length = change % 2 === 0 ? 2000 : 20;
-      const image = maker.parse(listOf(length, change));
-      for (const _ of server.load(image));
+      maker.parse(listOf(length, change));
+      for (const _ of server.load(maker.image()));
       for (let i = 0; i < 3; i++)
         expect(server.evaluate(DECISION, '{"a": [1, 2]}', NOW)).toBe(`{{"result": ${length + change}}}`);
       if (change === 2) sizes = [maker.size, server.size];
@@ -141,7 +147,7 @@ describe('data', () => {
 
   test('that is larger than the memory had been foreseen for still fits, up to the maximum', async () => {
     const module = await moduleOf(RULES);
-    const image = new PolicyInstance(module, { initial: 32, maximum: 1024 }).parse(listOf(200_000, 1));
+    const image = imageOf(module, { initial: 32, maximum: 1024 }, listOf(200_000, 1));
     const small = new PolicyInstance(module, { initial: 32, maximum: 1024 });
     for (const _ of small.load(image));
     expect(small.evaluate(DECISION, '[1]', NOW)).toBe('{{"result": 200001}}');
@@ -157,6 +163,36 @@ describe('data', () => {
     instance.parse('{"x": 9007199254740993}');
     expect(instance.evaluate(DECISION, undefined, NOW)).toBe('{{"result": 9007199254740993}}');
     expect(() => instance.parse('nonsense')).toThrow(SyntaxError);
+  });
+});
+
+describe('an instance that failed', () => {
+  const RULES =
+    'decision := crypto.sha256("a") if input.fail == "host"\n' +
+    'decision := [x | some x in input.list] if input.fail == "memory"\n' +
+    'decision := [count(data.list), data.list[0], input.ok] if not input.fail';
+  const data = JSON.stringify({ list: [7, ...Array.from({ length: 5000 }, (_, i) => `item ${i}`)] });
+
+  test('is revived in place: its data is the same to the byte, and it answers as before', async () => {
+    const module = await moduleOf(RULES);
+    const host: Builtins[string] = () => {
+      throw new TypeError('a defect');
+    };
+    const instance = new PolicyInstance(module, { initial: 64, maximum: 96 }, { 'crypto.sha256': host });
+    instance.parse(data);
+    const before = Buffer.from(instance.image().bytes);
+    const list = JSON.stringify(Array.from({ length: 200_000 }, (_, i) => i));
+    const deep = `{"ok": ${'['.repeat(100_000)}${']'.repeat(100_000)}}`;
+    for (let round = 0; round < 10; round++)
+      for (const input of ['{"fail": "host"}', `{"fail": "memory", "list": ${list}}`, deep]) {
+        expect(() => instance.evaluate(DECISION, input, NOW)).toThrow();
+        instance.revive();
+        expect(Buffer.compare(instance.image().bytes, before)).toBe(0);
+        expect(instance.evaluate(DECISION, `{"ok": ${round}}`, NOW)).toBe(
+          `{{"result": [5001, 7, ${round}]}}`,
+        );
+      }
+    expect(instance.size).toBeLessThanOrEqual(96 * 65_536);
   });
 });
 

@@ -30,11 +30,12 @@ export class TextMemory {
     return bytes.toString('utf8', address, end);
   }
 
-  /** Allocates room for the text and writes it there as UTF-8. */
-  write(text: string): { readonly address: Address; readonly length: number } {
+  /** Allocates room for the text and writes it there as UTF-8, which bytes are already. */
+  write(text: string | Uint8Array): { readonly address: Address; readonly length: number } {
     const length = Buffer.byteLength(text);
     const address = this.exports.opa_malloc(length) >>> 0;
-    this.bytes().write(text, address, 'utf8');
+    if (typeof text === 'string') this.bytes().write(text, address, 'utf8');
+    else this.bytes().set(text, address);
     return { address, length };
   }
 }

@@ -5,6 +5,8 @@ export interface PolicyModule {
   readonly module: WebAssembly.Module;
   /** Tells it from any other: data that one module has laid out is nothing to another. */
   readonly digest: string;
+  /** Length of its Wasm. */
+  readonly bytes: number;
 }
 
 /**
@@ -14,5 +16,6 @@ export async function compilePolicy(wasm: Uint8Array): Promise<PolicyModule> {
   return {
     module: await WebAssembly.compile(wasm),
     digest: createHash('sha256').update(wasm).digest('hex'),
+    bytes: wasm.byteLength,
   };
 }
