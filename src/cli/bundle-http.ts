@@ -5,6 +5,7 @@ import type { BundleServiceConfig } from '../config/schema.js';
 import { refuse, type Refusal } from '../errors/refusal.js';
 import type { BundleAnswer, BundlePollerOptions } from '../policy/bundle-poller.js';
 import type { BundleCode } from '../policy/bundle-refusal.js';
+import { gather } from './parcel.js';
 
 /**
  * GET of one bundle, with the service's credentials and roots. Files of credentials are read each time, so that they
@@ -98,7 +99,7 @@ async function read(answer: IncomingMessage, limit: number): Promise<BundleAnswe
     }
     chunks.push(chunk);
   }
-  return { ...told, body: Buffer.concat(chunks) };
+  return { ...told, body: await gather(chunks) };
 }
 
 /** Names the place without its query, and Node's code for what happened. */

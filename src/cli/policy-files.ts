@@ -3,8 +3,9 @@ import { watch } from 'node:fs';
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isRefusal, refuse, type Refusal } from '../errors/refusal.js';
-import { openBundle, type BundleContent, type OpenBundleOptions } from '../policy/bundle.js';
+import type { BundleContent, OpenBundleOptions } from '../policy/bundle.js';
 import { readData } from '../policy/bundle-data.js';
+import type { PartContent } from '../policy/source.js';
 import { compileRego } from '../rego/compiler.js';
 import { readRegoFolder } from '../rego/folder.js';
 
@@ -34,21 +35,27 @@ export async function readPolicyFolder(
     return isRefusal(compiled) ? compiled : read;
   }
   const digest = hash.digest('hex');
-  return { digest, revision: `sha256:${digest.slice(0, 16)}`, roots: [''], rego, data: read.data };
+  const bytes = sources.reduce((sum, { content }) => sum + Buffer.byteLength(content), 0);
+  return { digest, revision: `sha256:${digest.slice(0, 16)}`, roots: [''], bytes, rego, data: read.data };
 }
 
-/** A bundle file. It is read once, and what was read is what is verified and loaded. */
-export async function readBundleFile(
+/**
+ * A bundle file. It is read once, and what was read is what is verified and loaded.
+ *
+ * @param open what opens the bytes that were read
+ */
+export async function readBundleFile<Content extends PartContent>(
   path: string,
   options: OpenBundleOptions & { readonly maxBytes: number },
-): Promise<BundleContent | Refusal> {
+  open: (bytes: Uint8Array, options: OpenBundleOptions) => Promise<Content | Refusal>,
+): Promise<Content | Refusal> {
   try {
     const found = await stat(path);
     // A device or a pipe may never end.
     if (!found.isFile()) return refuse('bundle_unreadable', `${path} is not a file`);
     if (found.size > options.maxBytes)
       return refuse('bundle_too_large', `${path} is larger than ${options.maxBytes} bytes`);
-    const content = await openBundle(await readFile(path), options);
+    const content = await open(await readFile(path), options);
     return isRefusal(content) ? { ...content, detail: `${path}: ${content.detail}` } : content;
   } catch (error) {
     return refuse('bundle_unreadable', `${path} cannot be read (${(error as NodeJS.ErrnoException).code})`);

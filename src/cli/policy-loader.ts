@@ -2,20 +2,29 @@ import { createHash } from 'node:crypto';
 import type { Config } from '../config/schema.js';
 import { isRefusal, type Refusal } from '../errors/refusal.js';
 import { stringifyExact } from '../json/exact.js';
-import { readBundle, type Bundle } from '../policy/bundle.js';
+import { readBundle, type Bundle, type BundleContent } from '../policy/bundle.js';
 import { combine, type Combined } from '../policy/combine.js';
 import { dataMeetsPackages } from '../policy/data-conflict.js';
 import type { PolicyReads } from '../policy/reads.js';
-import type { Contents } from '../policy/source.js';
 import type { BundleRevisions } from '../policy/types.js';
 import { compileRego } from '../rego/compiler.js';
 import type { RegoSource } from '../rego/source.js';
 
-/** All that a policy is loaded from. It can be sent to another thread. */
-export interface PreparedPolicy extends Bundle {
+/** All that a policy is loaded from. It can be sent to another thread, where its data is text. */
+export interface PreparedPolicy extends Omit<Bundle, 'data'> {
+  /** Bytes are text of JSON in UTF-8. */
+  readonly data: Bundle['data'] | Uint8Array;
   readonly bundles: BundleRevisions;
   /** Where the sources call each built-in (`file:row:col`); empty where there are none. */
   readonly builtinPlaces: ReadonlyMap<string, readonly string[]>;
+}
+
+/** What the compiler made last, and what it made it of: plain data, so that it outlives a thread. */
+export interface CompiledRego {
+  readonly key: string;
+  readonly wasm: Uint8Array;
+  readonly builtinPlaces: ReadonlyMap<string, readonly string[]>;
+  readonly reads?: PolicyReads;
 }
 
 /** `policy.entrypoint` and `policy.entrypoints`, each once. */
@@ -29,46 +38,49 @@ export function entrypointsOf(policy: Pick<Config['policy'], 'entrypoint' | 'ent
  */
 export function createPolicyCompiler(
   entrypoints: readonly string[],
-): (contents: Contents) => Promise<PreparedPolicy | Refusal> {
-  let compiled: Compiled | undefined;
+): (contents: ReadonlyMap<string, BundleContent>) => Promise<PreparedPolicy | Refusal> {
+  let last: CompiledRego | undefined;
   let wasm: { digest: string; bytes: Uint8Array } | undefined;
 
-  function same(bytes: Uint8Array): Uint8Array {
-    const digest = sha256(bytes);
-    if (wasm?.digest !== digest) wasm = { digest, bytes };
-    return wasm.bytes;
-  }
-
   return async (contents) => {
-    const combined = combine(contents, entrypoints);
-    if (isRefusal(combined)) return combined;
-    const { revision, bundles, data, reads } = combined;
-    if (combined.wasm !== undefined)
-      return {
-        revision,
-        bundles,
-        data,
-        wasm: same(combined.wasm),
-        builtinPlaces: new Map(),
-        ...(reads && { reads }),
-      };
-    const sources = sourcesOf(combined);
-    const key = sha256(JSON.stringify([entrypoints, sources]));
-    if (compiled?.key !== key) {
-      const fresh = await compile(key, sources, entrypoints);
-      if (isRefusal(fresh)) return fresh;
-      compiled = fresh;
-    }
-    const { wasm: bytes, builtinPlaces, reads: found } = compiled;
-    return { revision, bundles, data, wasm: bytes, builtinPlaces, ...(found && { reads: found }) };
+    const outcome = await preparePolicy(contents, entrypoints, last);
+    if (isRefusal(outcome)) return outcome;
+    const { prepared, compiled } = outcome;
+    last = compiled ?? last;
+    const digest = sha256(prepared.wasm);
+    if (wasm?.digest !== digest) wasm = { digest, bytes: prepared.wasm };
+    return { ...prepared, wasm: wasm.bytes };
   };
 }
 
-interface Compiled {
-  readonly key: string;
-  readonly wasm: Uint8Array;
-  readonly builtinPlaces: ReadonlyMap<string, readonly string[]>;
-  readonly reads?: PolicyReads;
+/**
+ * Combines and compiles.
+ *
+ * @param last what was compiled last, and serves again where the sources are the same
+ */
+export async function preparePolicy(
+  contents: ReadonlyMap<string, BundleContent>,
+  entrypoints: readonly string[],
+  last?: CompiledRego,
+): Promise<{ readonly prepared: PreparedPolicy; readonly compiled?: CompiledRego } | Refusal> {
+  const combined = combine(contents, entrypoints);
+  if (isRefusal(combined)) return combined;
+  const { revision, bundles, data } = combined;
+  if (combined.wasm !== undefined) {
+    const { wasm, reads } = combined;
+    return {
+      prepared: { revision, bundles, data, wasm, builtinPlaces: new Map(), ...(reads && { reads }) },
+    };
+  }
+  const sources = sourcesOf(combined);
+  const key = sha256(JSON.stringify([entrypoints, sources]));
+  const compiled = last?.key === key ? last : await compile(key, sources, entrypoints);
+  if (isRefusal(compiled)) return compiled;
+  const { wasm, builtinPlaces, reads } = compiled;
+  return {
+    prepared: { revision, bundles, data, wasm, builtinPlaces, ...(reads && { reads }) },
+    compiled,
+  };
 }
 
 /** Data has no part in the Wasm. It is shown to the compiler where it could meet a rule, to be told if it does. */
@@ -81,7 +93,7 @@ async function compile(
   key: string,
   sources: readonly RegoSource[],
   entrypoints: readonly string[],
-): Promise<Compiled | Refusal> {
+): Promise<CompiledRego | Refusal> {
   const compiled = await compileRego(sources, { entrypoints });
   if (isRefusal(compiled)) return compiled;
   const bundle = await readBundle(compiled.bundle, { compiledHere: true });
@@ -95,6 +107,6 @@ async function compile(
   return { key, wasm: bundle.wasm, builtinPlaces, ...(bundle.reads && { reads: bundle.reads }) };
 }
 
-function sha256(content: Uint8Array | string): string {
+export function sha256(content: Uint8Array | string): string {
   return createHash('sha256').update(content).digest('hex');
 }

@@ -1,14 +1,15 @@
 import { stat } from 'node:fs/promises';
 import type { BundleConfig, BundleServiceConfig } from '../config/schema.js';
 import { isRefusal, refuse, type Refusal } from '../errors/refusal.js';
-import { openBundle, type BundleContent } from '../policy/bundle.js';
+import type { OpenBundleOptions } from '../policy/bundle.js';
 import { createBundlePoller } from '../policy/bundle-poller.js';
 import type { Verification } from '../policy/signature.js';
-import type { PolicySource } from '../policy/source.js';
+import type { PartContent, PolicySource } from '../policy/source.js';
 import { createWatch } from '../policy/watch.js';
 import { bundleGetter } from './bundle-http.js';
 import type { BundleStore } from './bundle-store.js';
-import { fileHints, fingerprint, readBundleFile, readPolicyFolder } from './policy-files.js';
+import { fileHints, fingerprint } from './policy-files.js';
+import type { PolicyWorkshop } from './policy-workshop.js';
 
 /** Where one part of a policy comes from. */
 export interface Origin {
@@ -34,7 +35,7 @@ export interface OriginOptions {
   readonly onStoreFailure: (name: string, error: Error) => void;
 }
 
-/** Milliseconds until the compiler is asked again that came to no answer: memory was short, or it was killed. */
+/** Milliseconds until the compiler or the thread is asked again that came to no answer: memory was short, or it was killed. */
 const ANOTHER_TRY = 10_000;
 
 /** Milliseconds that a service has for its first answer before the bundle that was kept is taken. */
@@ -44,7 +45,7 @@ const PATIENCE = 5_000;
 export function localOrigin(
   name: string,
   path: string,
-  read: () => Promise<BundleContent | Refusal>,
+  read: () => Promise<PartContent | Refusal>,
   { source }: Pick<OriginOptions, 'source'>,
 ): Origin {
   let retry: NodeJS.Timeout | undefined;
@@ -60,7 +61,7 @@ export function localOrigin(
     let refusal: Refusal | undefined;
     if (isRefusal(content)) source.fail(name, (refusal = content));
     else refusal = await source.offer(name, content);
-    if (refusal?.code === 'rego_compiler_failed') {
+    if (refusal?.code === 'rego_compiler_failed' || refusal?.code === 'policy_thread_failed') {
       retry = setTimeout(() => void watch.force(), ANOTHER_TRY);
       retry.unref();
     }
@@ -82,18 +83,23 @@ export function localOrigin(
 }
 
 /** Reads `policy.path`, or that of a shadow: what is there may change from a folder to a file. */
-export async function readPolicyPath(
+export async function readPolicyPath<Content extends PartContent>(
   path: string,
-  entrypoints: readonly string[],
+  { folder, file }: PathReaders<Content>,
   maxBytes: number,
-): Promise<BundleContent | Refusal> {
+): Promise<Content | Refusal> {
   try {
-    if ((await stat(path)).isDirectory()) return await readPolicyFolder(path, entrypoints);
+    if ((await stat(path)).isDirectory()) return await folder(path);
   } catch (error) {
     return refuse('bundle_unreadable', `${path} cannot be read (${(error as NodeJS.ErrnoException).code})`);
   }
   // Without a signature there are no times to judge by.
-  return readBundleFile(path, { verification: 'none', maxBytes, now: 0 });
+  return file(path, { verification: 'none', maxBytes, now: 0 });
+}
+
+export interface PathReaders<Content extends PartContent> {
+  folder(path: string): Promise<Content | Refusal>;
+  file(path: string, options: OpenBundleOptions & { readonly maxBytes: number }): Promise<Content | Refusal>;
 }
 
 /** A bundle of a service, polled. Where the service does not answer at first, the bundle that was kept serves. */
@@ -102,15 +108,15 @@ export function serviceOrigin(
   bundle: BundleConfig,
   service: BundleServiceConfig,
   verification: Verification | 'none',
-  options: OriginOptions & { readonly store?: BundleStore },
+  options: OriginOptions & { readonly store?: BundleStore; readonly workshop: PolicyWorkshop },
 ): Origin {
-  const { source, store, now } = options;
+  const { source, store, now, workshop } = options;
   const { polling, size_limit_bytes: maxBytes } = bundle;
 
   let answered = false;
 
   async function offer(body: Uint8Array): Promise<Refusal | undefined> {
-    const content = await openBundle(body, { verification, maxBytes, now: now() });
+    const content = await workshop.bundle(body, { verification, maxBytes, now: now() });
     if (!isRefusal(content)) return source.offer(name, content);
     source.fail(name, content);
     return content;
@@ -120,7 +126,7 @@ export function serviceOrigin(
   async function takeKept(): Promise<void> {
     const kept = await store?.load(name, maxBytes);
     if (kept === undefined) return;
-    const content = await openBundle(kept, { verification, maxBytes, now: now() });
+    const content = await workshop.bundle(kept, { verification, maxBytes, now: now() });
     if (answered) return;
     if (isRefusal(content))
       return source.fail(name, { ...content, detail: `as it was kept: ${content.detail}` });

@@ -1,13 +1,14 @@
 import type { Config } from '../config/schema.js';
 import { isRefusal, type Refusal } from '../errors/refusal.js';
-import { loadPolicy } from '../policy/evaluator.js';
+import { openBundle, type OpenBundleOptions } from '../policy/bundle.js';
+import { loadLaidOut, loadPolicy, type LaidOutPolicy } from '../policy/evaluator.js';
 import type { VerificationKey } from '../policy/signature.js';
 import { createPolicySource, type PolicyEvent, type PolicySource } from '../policy/source.js';
 import type { Policy } from '../policy/types.js';
 import { readVerificationKeys, verificationOf } from './bundle-keys.js';
 import { createBundleStore } from './bundle-store.js';
 import { Failure } from './failure.js';
-import { readBundleFile } from './policy-files.js';
+import { readBundleFile, readPolicyFolder } from './policy-files.js';
 import { createPolicyCompiler, entrypointsOf, type PreparedPolicy } from './policy-loader.js';
 import {
   localOrigin,
@@ -16,6 +17,7 @@ import {
   type Origin,
   type OriginOptions,
 } from './policy-origins.js';
+import { createPolicyWorkshop, type PolicyWorkshop } from './policy-workshop.js';
 
 type PolicyConfig = Config['policy'];
 
@@ -41,8 +43,10 @@ export interface Policies extends Pick<PolicySource, 'current' | 'loadedAt' | 's
 
 export interface PoliciesOptions extends Omit<OriginOptions, 'source'> {
   readonly onEvent: (event: PolicyEvent) => void;
-  /** Puts what was compiled in force. Default: {@link loadPrepared}. */
+  /** Puts what was compiled in force elsewhere. Default: here, by {@link loadPrepared}. */
   readonly load?: (prepared: PreparedPolicy, entrypoints: readonly string[]) => Promise<Policy | Refusal>;
+  /** The script of the thread for large policies. Default: the one beside this file. */
+  readonly thread?: URL;
 }
 
 /** Which parts make a policy, and what it is asked. */
@@ -82,22 +86,28 @@ async function policiesOf(
 ): Promise<Policies> {
   const { path, names, entrypoints } = selection;
   const keys = await readVerificationKeys(config.keys);
-  const compile = createPolicyCompiler(entrypoints);
-  const load = options.load ?? ((prepared) => loadPrepared(prepared, entrypoints, config));
+  const { load } = options;
+  const workshop = createPolicyWorkshop({
+    entrypoints,
+    layOut: load === undefined,
+    ...(options.thread && { script: options.thread }),
+  });
   const source = createPolicySource({
     names,
     async load(contents) {
-      const prepared = await compile(contents);
-      return isRefusal(prepared) ? prepared : load(prepared, entrypoints);
+      const outcome = await workshop.prepare(contents);
+      if (isRefusal(outcome)) return outcome;
+      const { prepared, laidOut } = outcome;
+      return load ? load(prepared, entrypoints) : loadPrepared(prepared, entrypoints, config, laidOut);
     },
     now: options.now,
     onEvent: options.onEvent,
   });
-  const context = { ...options, source };
+  const context = { ...options, source, workshop };
   const origins =
     path === undefined
       ? names.map((name) => bundleOrigin(name, config, keys, context))
-      : [localOrigin(UNNAMED, path, () => readPolicyPath(path, entrypoints, MOST_BYTES), context)];
+      : [localOrigin(UNNAMED, path, () => readPolicyPath(path, workshop, MOST_BYTES), context)];
 
   return {
     current: () => source.current(),
@@ -112,6 +122,7 @@ async function policiesOf(
     },
     stop() {
       for (const origin of origins) origin.stop();
+      workshop.stop();
     },
   };
 }
@@ -120,7 +131,7 @@ function bundleOrigin(
   name: string,
   config: PolicyConfig,
   keys: ReadonlyMap<string, VerificationKey>,
-  context: OriginOptions,
+  context: OriginOptions & { readonly workshop: PolicyWorkshop },
 ): Origin {
   const bundle = config.bundles![name]!;
   const { path, service, size_limit_bytes: maxBytes } = bundle;
@@ -129,7 +140,7 @@ function bundleOrigin(
     return localOrigin(
       name,
       path,
-      () => readBundleFile(path, { verification, maxBytes, now: context.now() }),
+      () => context.workshop.file(path, { verification, maxBytes, now: context.now() }),
       context,
     );
   const kept = bundle.persist ? config.persistence_directory : undefined;
@@ -159,14 +170,20 @@ function isRegoError({ code }: Refusal): boolean {
   return code.startsWith('rego_');
 }
 
-/** Makes a policy of what was compiled; it is refused where it asks for what this host lacks. */
+/**
+ * Makes a policy of what was compiled; it is refused where it asks for what this host lacks.
+ *
+ * @param laidOut in place of the data
+ */
 export async function loadPrepared(
   prepared: PreparedPolicy,
   entrypoints: readonly string[],
   { allow_request_target_rewrite: rewrite }: Pick<PolicyConfig, 'allow_request_target_rewrite'>,
+  laidOut?: LaidOutPolicy,
 ): Promise<Policy | Refusal> {
   const { bundles, builtinPlaces, ...bundle } = prepared;
-  const policy = await loadPolicy({ bundle, entrypoints, allowRequestTargetRewrite: rewrite, builtinPlaces });
+  const options = { entrypoints, allowRequestTargetRewrite: rewrite, builtinPlaces };
+  const policy = await (laidOut ? loadLaidOut(laidOut, bundle, options) : loadPolicy({ ...options, bundle }));
   return isRefusal(policy) ? policy : Object.assign(policy, { bundles });
 }
 
@@ -181,7 +198,12 @@ export async function loadConfiguredPolicy(
   },
 ): Promise<Policy> {
   const entrypoints = entrypointsOf(config);
-  const content = await readPolicyPath(config.path, entrypoints, MOST_BYTES);
+  const readers = {
+    folder: (path: string) => readPolicyFolder(path, entrypoints),
+    file: (path: string, how: OpenBundleOptions & { readonly maxBytes: number }) =>
+      readBundleFile(path, how, openBundle),
+  };
+  const content = await readPolicyPath(config.path, readers, MOST_BYTES);
   if (isRefusal(content))
     throw new Failure(failureText(content, 'policy.path'), isRegoError(content) ? 2 : 1);
   const prepared = await createPolicyCompiler(entrypoints)(new Map([[UNNAMED, content]]));

@@ -3,25 +3,20 @@ import { isRefusal } from '../errors/refusal.js';
 import { parseExact, stringifyExact } from '../json/exact.js';
 import type { Policy } from '../policy/types.js';
 import { loadPrepared } from './policy-source.js';
-import type { PreparedPolicy } from './policy-loader.js';
 import type { ShadowReply, ShadowRequest } from './shadow-messages.js';
 
 /** The thread of the shadow policy: whatever it does in there, decisions go on. */
 let policy: Policy | undefined;
 
 async function answer(request: ShadowRequest): Promise<ShadowReply> {
-  const { id } = request;
   if (request.kind === 'load') {
     const { prepared, entrypoints, rewrite } = request;
-    const data = parseExact(prepared.data, { maxDepth: 1000 }) as PreparedPolicy['data'];
-    const loaded = await loadPrepared({ ...prepared, data }, entrypoints, {
-      allow_request_target_rewrite: rewrite,
-    });
-    if (isRefusal(loaded)) return { id, refused: { code: loaded.code, detail: loaded.detail } };
+    const loaded = await loadPrepared(prepared, entrypoints, { allow_request_target_rewrite: rewrite });
+    if (isRefusal(loaded)) return { refused: { code: loaded.code, detail: loaded.detail } };
     policy = loaded;
-    return { id };
+    return {};
   }
-  if (policy === undefined) return { id };
+  if (policy === undefined) return {};
   const { revision, bundles = {} } = policy;
   const started = performance.now();
   const input = parseExact(request.input, { maxDepth: 1000 });
@@ -30,10 +25,10 @@ async function answer(request: ShadowRequest): Promise<ShadowReply> {
   const told = isRefusal(result)
     ? { code: result.code, detail: result.detail }
     : { result: stringifyExact(result) };
-  return { id, answer: { revision, bundles, milliseconds, ...told } };
+  return { answer: { revision, bundles, milliseconds, ...told } };
 }
 
 // Requests that come while a policy loads are answered by the one before.
-parentPort!.on('message', (request: ShadowRequest) => {
-  void answer(request).then((reply) => parentPort!.postMessage(reply));
+parentPort!.on('message', ({ id, ...request }: ShadowRequest & { id: number }) => {
+  void answer(request).then((reply) => parentPort!.postMessage({ ...reply, id }));
 });

@@ -64,18 +64,26 @@ function merge(data: Data, path: readonly string[], value: ExactJson): string | 
   return mergeObjects(data, nested as Data);
 }
 
-/** Puts all of `from` into `into`; returns the first place that both have, as `a.b`. */
+/**
+ * Puts all of `from` into `into`; returns the first place that both have, as `a.b`. Objects that both have are
+ * copied before they change: they may be those of a bundle that is put together with others again.
+ */
 export function mergeObjects(into: Data, from: Data, path: readonly string[] = []): string | undefined {
   for (const [name, value] of Object.entries(from)) {
     const present = Object.hasOwn(into, name) ? into[name] : undefined;
-    if (present === undefined) {
-      Object.defineProperty(into, name, { value, enumerable: true, writable: true, configurable: true });
-    } else if (isObject(present) && isObject(value)) {
-      const conflict = mergeObjects(present, value, [...path, name]);
+    if (present === undefined) put(into, name, value);
+    else if (isObject(present) && isObject(value)) {
+      const both = { ...present };
+      put(into, name, both);
+      const conflict = mergeObjects(both, value, [...path, name]);
       if (conflict !== undefined) return conflict;
     } else return [...path, name].join('.');
   }
   return undefined;
+}
+
+function put(into: Data, name: string, value: ExactJson): void {
+  Object.defineProperty(into, name, { value, enumerable: true, writable: true, configurable: true });
 }
 
 /** A JSON object, and not a number in disguise. */

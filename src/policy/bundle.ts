@@ -29,6 +29,13 @@ export interface BundleContent extends Omit<Bundle, 'wasm'> {
   readonly digest: string;
   /** What it owns of `data`, as paths without slashes around them; `''` is all. */
   readonly roots: readonly string[];
+  /** Bytes of all its files, the Wasm aside: the time that it takes to read and to load goes by them. */
+  readonly bytes: number;
+}
+
+/** The same with its data as text of JSON in UTF-8: what threads can share, and what the garbage collector never looks at. */
+export interface BundleParcel extends Omit<BundleContent, 'data'> {
+  readonly data: Uint8Array;
 }
 
 export interface ReadBundleOptions {
@@ -78,7 +85,19 @@ export async function openBundle(
   options: OpenBundleOptions,
 ): Promise<BundleContent | Refusal<BundleCode>> {
   const files = await unpackBundle(bytes, options.maxBytes ?? MOST_BYTES);
-  if (isRefusal(files)) return files;
+  return isRefusal(files) ? files : openFiles(files, bytes, options);
+}
+
+/**
+ * What {@link openBundle} does once it has unpacked. The files are the caller's no more.
+ *
+ * @param bytes what they were unpacked from
+ */
+export async function openFiles(
+  files: Map<string, Buffer>,
+  bytes: Uint8Array,
+  options: OpenBundleOptions,
+): Promise<BundleContent | Refusal<BundleCode>> {
   if (files.has('patch.json'))
     return refuse('bundle_delta', 'the bundle is a delta bundle (patch.json); serve the whole as a snapshot');
   const unverified = await checkSignature(files, options);
@@ -121,8 +140,23 @@ function readFiles(files: ReadonlyMap<string, Buffer>, compiledHere: boolean): U
     .map(([path, content]) => ({ path, content: content.toString('utf8') }));
   if (wasm === undefined && rego.length > 0 && regoVersion !== 1)
     return unreadable('.manifest: rego_version is not 1; only Rego v1 is compiled here');
-  const content = { revision, roots, data: read.data, rego, ...(wasm && { wasm }), ...(known && { reads }) };
+  const content = {
+    revision,
+    roots,
+    bytes: bytesOf(files),
+    data: read.data,
+    rego,
+    ...(wasm && { wasm }),
+    ...(known && { reads }),
+  };
   return outside(content) ?? content;
+}
+
+/** {@link BundleContent.bytes} */
+export function bytesOf(files: ReadonlyMap<string, Uint8Array>): number {
+  let bytes = 0;
+  for (const [name, { byteLength }] of files) if (name !== 'policy.wasm') bytes += byteLength;
+  return bytes;
 }
 
 /** What a bundle may not touch belongs to another one, whoever signed it. */

@@ -1,9 +1,12 @@
 import { isRefusal, type Refusal } from '../errors/refusal.js';
-import type { BundleContent } from './bundle.js';
+import type { BundleContent, BundleParcel } from './bundle.js';
 import type { Policy } from './types.js';
 
+/** What a bundle brought; where that is much, its data as text. */
+export type PartContent = BundleContent | BundleParcel;
+
 /** The parts that a policy is made of, by name. */
-export type Contents = ReadonlyMap<string, BundleContent>;
+export type Contents = ReadonlyMap<string, PartContent>;
 
 export interface PolicySourceOptions {
   /** Each of these has to be there before there is a policy. */
@@ -49,7 +52,7 @@ export interface PolicySource {
    *
    * @returns why it is refused. Undefined when it is in force, or waits for parts that are not there yet.
    */
-  offer(name: string, content: BundleContent): Promise<Refusal | undefined>;
+  offer(name: string, content: PartContent): Promise<Refusal | undefined>;
   /** A part could not even be read. */
   fail(name: string, refusal: Refusal): void;
   /** A part was looked at, and is what is in force. */
@@ -59,9 +62,9 @@ export interface PolicySource {
 
 interface Part {
   /** In force, or waiting for the others. */
-  content?: BundleContent;
+  content?: PartContent;
   /** Refused, and perhaps good once another part has changed too. */
-  refused?: BundleContent;
+  refused?: PartContent;
   lastSuccess?: number;
   error?: Refusal;
 }
@@ -80,8 +83,8 @@ export function createPolicySource(options: PolicySourceOptions): PolicySource {
   }
 
   /** With `changed` in the place of what is in force; undefined while a part is missing. */
-  function together(changed: ReadonlyMap<string, BundleContent>): Contents | undefined {
-    const contents = new Map<string, BundleContent>();
+  function together(changed: ReadonlyMap<string, PartContent>): Contents | undefined {
+    const contents = new Map<string, PartContent>();
     for (const [name, { content }] of parts) {
       const part = changed.get(name) ?? content;
       if (part === undefined) return undefined;
@@ -90,13 +93,13 @@ export function createPolicySource(options: PolicySourceOptions): PolicySource {
     return contents;
   }
 
-  function keep(changed: ReadonlyMap<string, BundleContent>): void {
+  function keep(changed: ReadonlyMap<string, PartContent>): void {
     for (const [name, content] of changed) parts.set(name, { content, lastSuccess: now() });
   }
 
   async function attempt(
     name: string,
-    changed: ReadonlyMap<string, BundleContent>,
+    changed: ReadonlyMap<string, PartContent>,
   ): Promise<Refusal | undefined> {
     const contents = together(changed);
     if (contents === undefined) {
@@ -120,7 +123,7 @@ export function createPolicySource(options: PolicySourceOptions): PolicySource {
     onEvent({ kind: 'refused', name, refusal });
   }
 
-  async function take(name: string, content: BundleContent): Promise<Refusal | undefined> {
+  async function take(name: string, content: PartContent): Promise<Refusal | undefined> {
     const part = partOf(name);
     if (part.content?.digest === content.digest) {
       parts.set(name, { content: part.content, lastSuccess: now() });

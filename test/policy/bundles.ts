@@ -4,7 +4,7 @@ import { permit } from '../decision/fakes.js';
 
 /** A bundle's content with nothing in it but what a test is about. */
 export function content(digest: string, overrides: Partial<BundleContent> = {}): BundleContent {
-  return { digest, revision: `r-${digest}`, roots: [''], rego: [], data: {}, ...overrides };
+  return { digest, revision: `r-${digest}`, roots: [''], bytes: 0, rego: [], data: {}, ...overrides };
 }
 
 export function policyNamed(revision: string): Policy {

@@ -31,6 +31,15 @@ describe('several bundles', () => {
     });
   });
 
+  test('are as they were once they have been put together, and can be so again', () => {
+    const left = content('1', { roots: ['teams/a'], wasm, data: { teams: { a: 1 } } });
+    const right = content('2', { roots: ['teams/b'], data: { teams: { b: 2 } } });
+    const parts = new Map([['left', { ...left, roots: ['mesh', 'teams/a'] }], ['right', right]]); // prettier-ignore
+    for (let round = 0; round < 2; round++)
+      expect(combine(parts, ENTRYPOINTS)).toMatchObject({ data: { teams: { a: 1, b: 2 } } });
+    expect(left.data).toEqual({ teams: { a: 1 } });
+  });
+
   test('without Wasm bring their Rego together, each under the name of its bundle', () => {
     const combined = combine(
       new Map([
