@@ -1,5 +1,5 @@
 /** Asymmetric signature algorithms: RFC 7518 section 3.1, RFC 8037. */
-const ASYMMETRIC = [
+export const ASYMMETRIC = [
   'RS256',
   'RS384',
   'RS512',

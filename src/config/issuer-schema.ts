@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ALGORITHMS } from './algorithms.js';
 import { check, checkAcross, duration, isMapping, matching } from './checks.js';
 import { claimMappingSchema } from './claim-mapping-schema.js';
+import { introspectionSchema } from './introspection-schema.js';
 import { DISCOVERY, discoverableFault, jwksFault } from './location.js';
 import type { Fault } from './problem.js';
 
@@ -39,8 +40,9 @@ export const issuerSchema = z
     jwks: z
       .string()
       .check(check(jwksFault))
+      .optional()
       .describe(
-        "The issuer's keys: a file (relative to this file's folder), an https URL (http for loopback hosts only), or discovery, which asks the issuer's metadata.",
+        "The issuer's keys: a file (relative to this file's folder), an https URL (http for loopback hosts only), or discovery, which asks the issuer's metadata. An issuer without keys needs introspection.",
       ),
     algorithms: z
       .array(algorithm)
@@ -52,6 +54,7 @@ export const issuerSchema = z
       .default('at+jwt')
       .describe('at+jwt holds tokens to RFC 9068, its typ and its required claims; jwt does not.'),
     claims: claimMappingSchema,
+    introspection: introspectionSchema.optional(),
     presenters: z
       .array(presenter)
       .min(1)
@@ -74,7 +77,12 @@ export const issuerSchema = z
   .check(checkAcross(discoveryFaults));
 
 function* discoveryFaults(entry: unknown): Iterable<[PropertyKey[], Fault]> {
-  if (!isMapping(entry) || entry.jwks !== DISCOVERY) return;
+  if (!isMapping(entry)) return;
+  const { introspection } = entry;
+  if (entry.jwks === undefined && introspection === undefined)
+    yield [['jwks'], { wrong: 'is missing', mend: 'add it, or introspection for an issuer without keys' }];
+  const asked = isMapping(introspection) && (introspection.endpoint ?? DISCOVERY) === DISCOVERY;
+  if (entry.jwks !== DISCOVERY && !asked) return;
   if (typeof entry.issuer !== 'string' || entry.issuer === '') return;
   const fault = discoverableFault(entry.issuer);
   if (fault !== undefined) yield [['issuer'], fault];

@@ -4,7 +4,7 @@ import { explainIssues } from './explain.js';
 import { isFilePath } from './location.js';
 import { ConfigError } from './problem.js';
 import { resolveValues } from './resolve-values.js';
-import { type BundleServiceConfig, type Config, configSchema } from './schema.js';
+import { type BundleServiceConfig, type Config, configSchema, type IssuerConfig } from './schema.js';
 import type { Environment } from './variables.js';
 import { YamlFile } from './yaml-file.js';
 
@@ -72,7 +72,8 @@ function resolvePaths(config: Config, folder: string): Config {
       ...config.token,
       issuers: config.token.issuers.map((issuer) => ({
         ...issuer,
-        jwks: isFilePath(issuer.jwks) ? at(issuer.jwks) : issuer.jwks,
+        ...(issuer.jwks !== undefined && { jwks: isFilePath(issuer.jwks) ? at(issuer.jwks) : issuer.jwks }),
+        ...(issuer.introspection && { introspection: resolveIntrospection(issuer.introspection, at) }),
       })),
     },
     revocation: resolveRevocationPaths(config.revocation, at),
@@ -110,6 +111,24 @@ function resolvePolicyPaths(policy: Config['policy'], at: At): Config['policy'] 
     ...(services && { services: mapValues(services, (service) => resolveService(service, at)) }),
     ...(keys && { keys: mapValues(keys, (key) => ({ ...key, key: at(key.key) })) }),
     ...(shadow && { shadow: withPath(shadow, at) }),
+  };
+}
+
+function resolveIntrospection(
+  introspection: NonNullable<IssuerConfig['introspection']>,
+  at: At,
+): NonNullable<IssuerConfig['introspection']> {
+  const { ca, client_authentication: authentication } = introspection;
+  const { secret_file: secret, private_key: key, certificate } = authentication;
+  return {
+    ...introspection,
+    ...(ca !== undefined && { ca: at(ca) }),
+    client_authentication: {
+      ...authentication,
+      ...(secret !== undefined && { secret_file: at(secret) }),
+      ...(key !== undefined && { private_key: at(key) }),
+      ...(certificate !== undefined && { certificate: at(certificate) }),
+    },
   };
 }
 

@@ -27,6 +27,14 @@ export function jwksFault(location: string): Fault | undefined {
   return isFilePath(location) ? pathFault(location) : urlFault(location);
 }
 
+/** A check for an endpoint that tokens and credentials are sent to. */
+export function endpointFault(location: string): Fault | undefined {
+  if (location === DISCOVERY) return undefined;
+  const fault = urlFault(location);
+  if (fault !== undefined) return fault;
+  return location.includes('#') ? { wrong: 'has a fragment', mend: 'leave it out' } : undefined;
+}
+
 /** A check for an issuer whose metadata is to be fetched (RFC 8414 section 2: no query, no fragment). */
 export function discoverableFault(issuer: string): Fault | undefined {
   const fault = urlFault(issuer);

@@ -16,6 +16,32 @@ function* repeatedIssuers(issuers: unknown): Iterable<[PropertyKey[], Fault]> {
   }
 }
 
+/** An opaque token says nothing of its issuer: no other than the right one may be shown it. */
+function* ambiguousOpaque(issuers: unknown): Iterable<[PropertyKey[], Fault]> {
+  if (!Array.isArray(issuers)) return;
+  const prefixes = issuers.map((entry): unknown =>
+    isMapping(entry) && isMapping(entry.introspection) ? (entry.introspection.prefix ?? '') : undefined,
+  );
+  for (const [i, prefix] of prefixes.entries()) {
+    if (typeof prefix !== 'string') continue;
+    const first = prefixes.findIndex(
+      (other, j) => j < i && typeof other === 'string' && overlap(prefix, other),
+    );
+    if (first < 0) continue;
+    yield [
+      [i, 'introspection'],
+      {
+        wrong: `cannot be told from that of issuers[${first}] by what opaque tokens begin with`,
+        mend: 'give each a prefix of its own; only one may have none',
+      },
+    ];
+  }
+}
+
+function overlap(a: string, b: string): boolean {
+  return a === '' || b === '' ? a === b : a.startsWith(b) || b.startsWith(a);
+}
+
 function* missingIssuers(token: unknown): Iterable<[PropertyKey[], Fault]> {
   if (!isMapping(token) || !Array.isArray(token.issuers) || token.issuers.length > 0) return;
   if (token.mode !== 'required' && token.mode !== 'optional') return;
@@ -43,6 +69,7 @@ export const tokenSchema = z
     issuers: z
       .array(issuerSchema)
       .check(checkAcross(repeatedIssuers))
+      .check(checkAcross(ambiguousOpaque))
       .prefault([])
       .describe('The authorization servers whose tokens are accepted; at least one unless mode is off.'),
   })

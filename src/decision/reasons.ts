@@ -52,6 +52,11 @@ const allowed: Reason = { grpc: GRPC.OK, http: 200, error: 'access_denied' };
 const request: Reason = { grpc: GRPC.INVALID_ARGUMENT, http: 403, error: 'access_denied' };
 const identity: Reason = { grpc: GRPC.UNAUTHENTICATED, http: 403, error: 'access_denied' };
 const token: Reason = { grpc: GRPC.UNAUTHENTICATED, http: 401, error: 'invalid_token' };
+/**
+ * The token may well be good: a 401 would make every client throw it away and ask the issuer, which is the very party
+ * that does not answer, for another.
+ */
+const unavailable: Reason = { grpc: GRPC.UNAVAILABLE, http: 503, error: 'temporarily_unavailable' };
 const policy: Reason = { grpc: GRPC.PERMISSION_DENIED, http: 403, error: 'access_denied' };
 const engine: Reason = { grpc: GRPC.INTERNAL, http: 403, error: 'access_denied' };
 
@@ -95,9 +100,7 @@ export const REASONS: { readonly [code in ReasonCode]: Reason } = {
   token_type_refused: token,
   token_issuer_unknown: token,
   token_key_unknown: token,
-  // The token may well be good: a 401 would make every client throw it away and ask the issuer, which is
-  // the very party that does not answer, for another.
-  token_keys_unavailable: { grpc: GRPC.UNAVAILABLE, http: 503, error: 'temporarily_unavailable' },
+  token_keys_unavailable: unavailable,
   token_signature_invalid: token,
   token_claims_invalid: token,
   token_audience_mismatch: token,
@@ -108,6 +111,8 @@ export const REASONS: { readonly [code in ReasonCode]: Reason } = {
   token_binding_unsupported: token,
   token_revoked: token,
   token_presenter_refused: token,
+  token_inactive: token,
+  token_introspection_unavailable: unavailable,
 
   insufficient_scope: { ...policy, error: 'insufficient_scope' },
   policy_denied: policy,

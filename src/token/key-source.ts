@@ -47,9 +47,12 @@ export interface KeySource {
 
 /** Fetches the text of a set wherever the hub does so, and makes keys of it here. */
 export function createKeySource(options: KeySourceOptions): KeySource {
-  const { issuer, location, refresh, maxStale, now, hub = localHub } = options;
+  const { issuer, location, refresh, cooldown, maxStale, now, hub = localHub } = options;
   const parse = rememberNewest(parseKeySet);
-  const feed = hub.feed<Fetched<string>>(`keys of ${issuer}`, () =>
+  // Issuers that publish their keys at one URL share what is fetched there.
+  const place = /^https?:/.test(location) ? location : `${issuer} (${location})`;
+  const name = `keys of ${place}, each ${refresh} ms or after ${cooldown} ms`;
+  const feed = hub.feed<Fetched<string>>(name, () =>
     createPolledFeed({
       ...options,
       async obtain(previous) {

@@ -21,7 +21,9 @@ export type TokenCode =
   | 'token_lifetime_exceeded'
   | 'token_binding_mismatch'
   | 'token_binding_unsupported'
-  | 'token_presenter_refused';
+  | 'token_presenter_refused'
+  | 'token_inactive'
+  | 'token_introspection_unavailable';
 
 /** How the token is tied to its presenter: not at all, or by the certificate's thumbprint (RFC 8705). */
 export type TokenBinding = 'none' | 'x5t#S256';

@@ -5,7 +5,8 @@ import { sameAlgorithm, type Algorithm } from '../jws/algorithms.js';
 import { readBearer } from './bearer.js';
 import { checkBinding } from './binding.js';
 import { checkTime, readClaims, type ClaimRules, type Claims } from './claims.js';
-import { readJws, type CompactJws } from '../jws/compact.js';
+import { introspect, issuerOfOpaque, looksLikeJose, type IntrospectionRules } from './introspected.js';
+import { readJws, type CompactJws, type JsonObject } from '../jws/compact.js';
 import type { KeySet, VerificationKey } from '../jws/key-set.js';
 import type { KeySource } from './key-source.js';
 import { isSigned } from '../jws/signature.js';
@@ -14,7 +15,10 @@ import type { TokenCode, TokenRequest, TokenVerifier, VerifiedToken } from './ty
 /** One issuer whose tokens are accepted. */
 export interface TrustedIssuer extends ClaimRules {
   readonly algorithms: readonly Algorithm[];
-  readonly keys: KeySource;
+  /** Absent for one that is asked about every token. */
+  readonly keys?: KeySource;
+  /** How it is asked about tokens that cannot be verified here, or not by signature alone (RFC 7662). */
+  readonly introspection?: IntrospectionRules;
   /** Whether a workload, by its SPIFFE ID, may present this issuer's tokens. Anybody may where it is absent. */
   readonly presenters?: (spiffeId: string) => boolean;
 }
@@ -33,9 +37,13 @@ export interface TokenVerifierOptions {
 interface Verdict {
   readonly claims: Claims;
   readonly issuer: TrustedIssuer;
-  readonly key: VerificationKey;
-  /** The set that the key was last seen in. */
-  keys: KeySet;
+  /** What signed it. Absent where the issuer's word is all there is. */
+  readonly signed?: {
+    readonly key: VerificationKey;
+    /** The set that the key was last seen in. */ keys: KeySet;
+  };
+  /** Milliseconds since the epoch at which the issuer has to be asked again; Infinity where it was not asked. */
+  readonly freshUntil: number;
   /** What was last presented: the same object as long as the binding is, so that others may remember it too. */
   presented?: VerifiedToken;
 }
@@ -48,15 +56,17 @@ type Refused = Refusal<TokenCode>;
  * 1. one `Authorization: Bearer`, no longer than allowed                        (bearer.ts)
  * 2. a compact JWS, strictly read; `iss` of the unverified claims picks the issuer  (jws.ts)
  * 3. `alg` on the issuer's list, `typ` of an access token
+ *    (a token of another form goes to the issuer of opaque tokens, and on with 7)
  * 4. a key of this issuer that suits `kid` and `alg`; one not yet known is asked for
  * 5. the signature
  * 6. iss, aud, exp, nbf, iat, lifetime and what RFC 9068 requires              (claims.ts)
- * 7. the route's audience
- * 8. the issuer's presenters
- * 9. `cnf` against the peer certificate                                        (binding.ts)
+ * 7. the issuer's own word, where it is to be asked                           (introspected.ts)
+ * 8. the route's audience
+ * 9. the issuer's presenters
+ * 10. `cnf` against the peer certificate                                        (binding.ts)
  *
- * A verdict on 2 to 6 is remembered under the token's SHA-256. Each time it is used, times, key and staleness
- * are checked again; 7 to 9 are about the request and are never remembered. Refusals are not remembered.
+ * A verdict on 2 to 7 is remembered under the token's SHA-256. Each time it is used, times, key and staleness
+ * are checked again; 8 to 10 are about the request and are never remembered. Refusals are not remembered.
  */
 export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
   const issuers = new Map(options.issuers.map((issuer) => [issuer.issuer, issuer]));
@@ -87,8 +97,7 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
         const invalid = reconsider(known, request.now);
         if (invalid === undefined) return present(known, request);
         verdicts.delete(id);
-        // A key that is gone may be back under the same id: that is for a new verification to find out.
-        if (invalid.code !== 'token_key_unknown') return invalid;
+        if (invalid !== 'anew') return invalid;
       }
       const settle = (verdict: Verdict | Refused) =>
         isRefusal(verdict) ? verdict : present(verdict, request);
@@ -104,16 +113,21 @@ const sha256: (text: string) => string =
     ? (text) => crypto.hash('sha256', text, 'base64')
     : (text) => crypto.createHash('sha256').update(text).digest('base64');
 
-/** Why a remembered verdict holds no longer; undefined when it does. */
-function reconsider(verdict: Verdict, now: number): Refused | undefined {
-  const { issuer, key, claims } = verdict;
-  const keys = issuer.keys.current();
-  if (keys === undefined) return unavailable(issuer);
-  if (keys !== verdict.keys) {
-    if (!keys.has(key)) return refuse('token_key_unknown', 'the key was withdrawn');
-    verdict.keys = keys;
+/** Why a remembered verdict holds no longer, which may have to be found out anew; undefined when it does. */
+function reconsider(
+  { issuer, signed, claims, freshUntil }: Verdict,
+  now: number,
+): Refused | 'anew' | undefined {
+  if (signed !== undefined) {
+    const keys = issuer.keys?.current();
+    if (keys === undefined) return unavailable(issuer);
+    if (keys !== signed.keys) {
+      // A key that is gone may be back under the same id.
+      if (!keys.has(signed.key)) return 'anew';
+      signed.keys = keys;
+    }
   }
-  return checkTime(claims, issuer.clockSkew, now);
+  return checkTime(claims, issuer.clockSkew, now) ?? (now < freshUntil ? undefined : 'anew');
 }
 
 /** What is about this request and not about the token. */
@@ -134,11 +148,17 @@ function verifyAnew(
   issuers: ReadonlyMap<string, TrustedIssuer>,
   now: () => number,
 ): Verdict | Refused | Promise<Verdict | Refused> {
+  if (!looksLikeJose(token)) {
+    const issuer = issuerOfOpaque(token, issuers.values());
+    if (issuer !== undefined) return ask(token, {}, issuer, now);
+  }
   const jws = readJws(token);
   if (isRefusal(jws)) return jws;
   const { iss } = jws.payload;
   const issuer = typeof iss === 'string' ? issuers.get(iss) : undefined;
   if (issuer === undefined) return refuse('token_issuer_unknown', 'iss is not a configured issuer');
+  const { keys } = issuer;
+  if (keys === undefined) return ask(token, {}, issuer, now);
   const { alg } = jws.header;
   if (!issuer.algorithms.some((allowed) => sameAlgorithm(allowed, alg)))
     return refuse('token_algorithm_refused', `alg is none of ${issuer.algorithms.join(', ')}`);
@@ -147,25 +167,44 @@ function verifyAnew(
       'token_type_refused',
       `typ is not that of an access token by the profile ${issuer.profile}`,
     );
-  const verify = () => verifySignature(token, jws, issuer, now());
+  const verify = () => {
+    const verdict = verifySignature(token, jws, issuer, keys, now());
+    if (isRefusal(verdict) || issuer.introspection?.tokens !== 'all') return verdict;
+    return ask(token, jws.payload, issuer, now, verdict.signed);
+  };
   // Only a key that is not here is waited for.
-  return issuer.keys.current()?.knows(jws.keyId) ? verify() : issuer.keys.demand().then(verify);
+  return keys.current()?.knows(jws.keyId) ? verify() : keys.demand().then(verify);
+}
+
+/** The issuer's word for a token, and for one that is signed beside its signature. */
+async function ask(
+  token: string,
+  own: JsonObject,
+  issuer: TrustedIssuer,
+  now: () => number,
+  signed?: Verdict['signed'],
+): Promise<Verdict | Refused> {
+  const { introspection } = issuer;
+  if (introspection === undefined) return unavailable(issuer);
+  const said = await introspect(token, own, { ...issuer, introspection }, now);
+  return isRefusal(said) ? said : { ...said, issuer, ...(signed && { signed }) };
 }
 
 function verifySignature(
   token: string,
   jws: CompactJws,
   issuer: TrustedIssuer,
+  source: KeySource,
   now: number,
 ): Verdict | Refused {
-  const keys = issuer.keys.current();
+  const keys = source.current();
   if (keys === undefined) return unavailable(issuer);
   const candidates = findKeys(keys, jws);
   if (isRefusal(candidates)) return candidates;
   const key = candidates.find((candidate) => isSigned(token, candidate.key, jws.header.alg));
   if (key === undefined) return refuse('token_signature_invalid', 'the signature does not match');
   const claims = readClaims(jws.payload, issuer, now);
-  return isRefusal(claims) ? claims : { claims, issuer, key, keys };
+  return isRefusal(claims) ? claims : { claims, issuer, signed: { key, keys }, freshUntil: Infinity };
 }
 
 /**

@@ -38,7 +38,7 @@ test('asks for what has no default, and for nothing else', () => {
   const required = (part: JsonSchema | undefined) => (part as { required?: string[] }).required;
   const issuer = schema.properties?.token?.properties?.issuers?.items;
   expect(required(schema)).toEqual(['identity', 'policy']);
-  expect(required(issuer)).toEqual(['issuer', 'audiences', 'jwks']);
+  expect(required(issuer)).toEqual(['issuer', 'audiences']);
   expect(issuer?.properties?.algorithms?.default).toEqual(['RS256', 'ES256']);
 });
 

@@ -1,10 +1,13 @@
 import { readFile } from 'node:fs/promises';
-import type { Config } from '../../config/schema.js';
-import { createKeySource, type KeySourceStatus } from '../../token/key-source.js';
+import type { Config, IssuerConfig } from '../../config/schema.js';
+import { shareFeeds } from '../../feed/shared.js';
+import { createKeySource, type KeySource, type KeySourceStatus } from '../../token/key-source.js';
 import type { TokenVerifier } from '../../token/types.js';
-import { createTokenVerifier } from '../../token/verifier.js';
+import { createTokenVerifier, type TrustedIssuer } from '../../token/verifier.js';
 import { issuerRules } from '../issuer-rules.js';
+import { startIntrospection } from './introspection.js';
 import { standing, type EnginePart, type PartOptions } from './part.js';
+
 /** Milliseconds that the first fetch of keys may hold up readiness. */
 const FIRST_KEYS = 5_000;
 
@@ -20,22 +23,11 @@ export interface TokensPart extends EnginePart {
 
 /** The issuers, their keys and the stage that leans on them. */
 export function startTokens(config: Config, { hub, now }: PartOptions): TokensPart {
-  const issuers = config.token.issuers.map((issuer) => ({
-    ...issuerRules(issuer),
-    keys: createKeySource({
-      issuer: issuer.issuer,
-      location: issuer.jwks,
-      refresh: issuer.jwks_refresh,
-      cooldown: issuer.jwks_cooldown,
-      maxStale: issuer.jwks_max_stale,
-      fetch,
-      readFile: (path) => readFile(path, 'utf8'),
-      now,
-      hub,
-    }),
-  }));
-  const status = () => issuers.map(({ keys }) => keys.status());
-  const asked = Promise.all(issuers.map(({ keys }) => keys.start()));
+  const options = { hub: shareFeeds(hub), now };
+  const issuers = config.token.issuers.map((issuer) => trustedIssuer(issuer, options));
+  const sources = issuers.flatMap(({ keys }) => keys ?? []);
+  const status = () => sources.map((keys) => keys.status());
+  const asked = Promise.all(sources.map((keys) => keys.start()));
 
   return {
     verifier: createTokenVerifier({ issuers, maxBytes: config.token.max_bytes, now }),
@@ -50,9 +42,34 @@ export function startTokens(config: Config, { hub, now }: PartOptions): TokensPa
       ),
     standings: () => status().map(({ issuer, lastError }) => [`keys of ${issuer}`, lastError] as const),
     stop() {
-      for (const { keys } of issuers) keys.stop();
+      for (const keys of sources) keys.stop();
     },
   };
+}
+
+type Options = Pick<PartOptions, 'hub' | 'now'>;
+
+function trustedIssuer(issuer: IssuerConfig, options: Options): TrustedIssuer {
+  const introspection = startIntrospection(issuer, options);
+  return {
+    ...issuerRules(issuer),
+    ...(issuer.jwks !== undefined && { keys: keysOf(issuer, issuer.jwks, options) }),
+    ...(introspection && { introspection }),
+  };
+}
+
+function keysOf(issuer: IssuerConfig, location: string, { hub, now }: Options): KeySource {
+  return createKeySource({
+    issuer: issuer.issuer,
+    location,
+    refresh: issuer.jwks_refresh,
+    cooldown: issuer.jwks_cooldown,
+    maxStale: issuer.jwks_max_stale,
+    fetch,
+    readFile: (path) => readFile(path, 'utf8'),
+    now,
+    hub,
+  });
 }
 
 function elapsed(milliseconds: number): Promise<void> {

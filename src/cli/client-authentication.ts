@@ -1,0 +1,83 @@
+import { readFile } from 'node:fs/promises';
+import { createPrivateKey } from 'node:crypto';
+import { importPKCS8 } from 'jose';
+import {
+  ClientSecretBasic,
+  ClientSecretPost,
+  PrivateKeyJwt,
+  TlsClientAuth,
+  type ClientAuth,
+} from 'oauth4webapi';
+import type { IssuerConfig } from '../config/schema.js';
+import type { TlsMaterial } from './post-form.js';
+
+type ClientAuthentication = NonNullable<IssuerConfig['introspection']>['client_authentication'];
+
+/** How this server shows who it is: something in each request, or something in the connection. */
+export interface Credentials {
+  /** Rejects with an Error that names the file, and nothing of what is in it. */
+  readonly authentication: () => Promise<ClientAuth>;
+  readonly tls: () => Promise<TlsMaterial>;
+}
+
+/** Where a workload's X.509-SVID comes from; undefined while there is none. */
+export type SvidSource = () => { readonly certificate: string; readonly key: string } | undefined;
+
+/**
+ * Credentials from configuration. Files are read for each request, so that they may rotate.
+ *
+ * @param ca a file with the roots that the other side is verified with
+ * @param svid takes the place of certificate and key in files
+ */
+export function createCredentials(
+  config: ClientAuthentication,
+  { ca, svid }: { readonly ca?: string | undefined; readonly svid?: SvidSource } = {},
+): Credentials {
+  const read = (path: string | undefined) => readNamed(path ?? '');
+  const isTls = config.method.endsWith('tls_client_auth');
+  return {
+    async authentication() {
+      switch (config.method) {
+        case 'client_secret_basic':
+          return ClientSecretBasic(config.secret ?? (await read(config.secret_file)).trim());
+        case 'client_secret_post':
+          return ClientSecretPost(config.secret ?? (await read(config.secret_file)).trim());
+        case 'private_key_jwt':
+          return PrivateKeyJwt(await readKey(config));
+        default:
+          return TlsClientAuth();
+      }
+    },
+    async tls() {
+      const roots = ca === undefined ? {} : { ca: await read(ca) };
+      if (!isTls) return roots;
+      const held = svid?.();
+      if (held !== undefined) return { ...roots, ...held };
+      return { ...roots, certificate: await read(config.certificate), key: await read(config.private_key) };
+    },
+  };
+}
+
+async function readKey({ private_key: path = '', algorithm, key_id: kid }: ClientAuthentication) {
+  const pem = await readNamed(path);
+  try {
+    const key = await importPKCS8(pem, algorithm ?? usual(pem));
+    return kid === undefined ? key : { key, kid };
+  } catch {
+    throw new Error(`${path} holds no private key (PEM, PKCS #8) that suits the algorithm`);
+  }
+}
+
+/** The algorithm that a key of this kind is for, where configuration does not say. */
+function usual(pem: string): string {
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = createPrivateKey(pem);
+  if (type === 'ed25519') return 'Ed25519';
+  if (type !== 'ec') return 'RS256';
+  return { secp384r1: 'ES384', secp521r1: 'ES512' }[details?.namedCurve ?? ''] ?? 'ES256';
+}
+
+async function readNamed(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new Error(`${path} cannot be read (${error.code})`, { cause: error });
+  });
+}

@@ -1,0 +1,129 @@
+import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { allowInsecureRequests, customFetch, introspectionRequest, type ClientAuth } from 'oauth4webapi';
+import { readAnswer } from './introspection-answer.js';
+import { createThrottle } from './throttle.js';
+
+/** A form that is sent with POST, and what comes back. The body is bounded by whoever sends it. */
+export type PostForm = (
+  url: string,
+  form: {
+    readonly headers: { readonly [name: string]: string };
+    readonly body: string;
+    readonly signal: AbortSignal;
+  },
+) => Promise<{ readonly status: number; readonly body: string }>;
+
+export interface IntrospectionOptions {
+  readonly issuer: string;
+  /** Where the issuer is asked. Rejects with an Error where that cannot be found out. */
+  readonly endpoint: () => Promise<string>;
+  readonly clientId: string;
+  readonly authentication: () => Promise<ClientAuth>;
+  readonly post: PostForm;
+  /** Milliseconds that an answer counts at most. */
+  readonly cache: number;
+  /** The same of an answer that says no. */
+  readonly negativeCache: number;
+  /** Milliseconds for one answer. */
+  readonly timeout: number;
+  /** Requests that are out at once. */
+  readonly concurrency: number;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** Plain data, so that one process can ask for all workers. `at`: when it was asked, milliseconds since the epoch. */
+export type Introspected = { readonly at: number; readonly body: string } | { readonly failure: string };
+
+/** Asks an issuer about a token (RFC 7662). Never rejects. */
+export type Introspect = (token: string) => Introspected | Promise<Introspected>;
+
+/** Characters of remembered answers. */
+const MOST_REMEMBERED = 32 * 1024 * 1024;
+
+/** Requests that wait for their turn, and what makes a server be left alone for a while. */
+const WAITING = 1_000;
+const FAILURES = 5;
+const PAUSE = 1_000;
+
+/**
+ * What asks one issuer. Requests about one token that are under way at once are one request, answers are remembered for
+ * as long as they count, and a server that does not answer is left alone after a few attempts.
+ */
+export function createIntrospection(options: IntrospectionOptions): Introspect {
+  const { now } = options;
+  const throttle = createThrottle({
+    concurrency: options.concurrency,
+    waiting: WAITING,
+    failures: FAILURES,
+    pause: PAUSE,
+    now,
+  });
+  const answers = new LRUCache<string, { readonly until: number; readonly answer: Introspected }>({
+    maxSize: MOST_REMEMBERED,
+    sizeCalculation: ({ answer }) => 200 + ('body' in answer ? answer.body.length : 0),
+  });
+  const underWay = new Map<string, Promise<Introspected>>();
+
+  async function ask(id: string, token: string): Promise<Introspected> {
+    const at = now();
+    const signal = AbortSignal.timeout(options.timeout);
+    try {
+      const body = await throttle.run(() => send(options, token, signal), signal);
+      const answer = { at, body };
+      const lasting = readAnswer(body) === undefined ? options.negativeCache : options.cache;
+      if (lasting > 0) answers.set(id, { until: at + lasting, answer });
+      return answer;
+    } catch (error) {
+      return { failure: signal.aborted ? 'no answer in time' : (error as Error).message };
+    }
+  }
+
+  return (token) => {
+    const id = createHash('sha256').update(token).digest('base64');
+    const known = answers.get(id);
+    if (known !== undefined && now() < known.until) return known.answer;
+    let asking = underWay.get(id);
+    if (asking === undefined) {
+      asking = ask(id, token).finally(() => underWay.delete(id));
+      underWay.set(id, asking);
+    }
+    return asking;
+  };
+}
+
+/** @throws Error without anything of the token, the answer or the credentials */
+async function send(
+  { issuer, clientId, authentication, endpoint, post }: IntrospectionOptions,
+  token: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const place = await endpoint();
+  const response = await introspectionRequest(
+    { issuer, introspection_endpoint: place },
+    { client_id: clientId },
+    await authentication(),
+    token,
+    {
+      additionalParameters: { token_type_hint: 'access_token' },
+      // Where keys and tokens may go in the clear was decided with the endpoint: nowhere but on loopback.
+      [allowInsecureRequests]: true,
+      [customFetch]: async (url, { headers, body, signal: ending }) => {
+        const answer = await post(url, { headers, body: String(body), signal: ending ?? signal });
+        return new Response(STATUS_WITHOUT_BODY.has(answer.status) ? null : answer.body, {
+          status: answer.status,
+        });
+      },
+      signal,
+    },
+  );
+  // A redirect is an answer like any other that is none: whoever answers does not choose who sees the token.
+  if (response.status !== 200) throw new Error(`${place} answered ${response.status}`);
+  const body = await response.text();
+  if (readAnswer(body) === null) throw new Error(`${place} answered with something else than RFC 7662 has`);
+  return body;
+}
+
+/** Fetch's Response takes no body with these. */
+const STATUS_WITHOUT_BODY = new Set([204, 205, 304]);

@@ -1,0 +1,67 @@
+export interface ThrottleOptions {
+  /** Requests that are out at once; further ones wait. */
+  readonly concurrency: number;
+  /** Requests that wait at most; further ones fail. */
+  readonly waiting: number;
+  /** Failures in a row after which nothing is sent for a while. */
+  readonly failures: number;
+  /** Milliseconds of that; afterwards a single request finds out whether the other side is back. */
+  readonly pause: number;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** Keeps requests to one server from becoming a storm when it is slow, or away. */
+export interface Throttle {
+  /** @throws whatever the work does, and Error where it is not even begun */
+  run<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
+}
+
+export function createThrottle(options: ThrottleOptions): Throttle {
+  const { concurrency, waiting, failures, pause, now } = options;
+  const queue: (() => void)[] = [];
+  let running = 0;
+  let failed = 0;
+  let pausedUntil = 0;
+
+  async function turn(): Promise<void> {
+    if (running < concurrency) {
+      running++;
+      return;
+    }
+    if (queue.length >= waiting) throw new Error('too many requests wait already');
+    // Whoever ends hands its place on: `running` stays as it is.
+    await new Promise<void>((resolve) => queue.push(resolve));
+  }
+
+  function leave(): void {
+    const next = queue.shift();
+    if (next) next();
+    else running--;
+  }
+
+  function checkPause(): void {
+    if (failed < failures) return;
+    if (now() < pausedUntil) throw new Error('nothing is sent for a moment, as the last requests failed');
+    pausedUntil = now() + pause; // this one finds out; the others wait for what it finds
+  }
+
+  return {
+    async run(work, signal) {
+      checkPause();
+      await turn();
+      try {
+        if (signal.aborted) throw new Error('its turn did not come in time');
+        const value = await work();
+        failed = 0;
+        return value;
+      } catch (error) {
+        failed++;
+        if (failed >= failures) pausedUntil = now() + pause;
+        throw error;
+      } finally {
+        leave();
+      }
+    },
+  };
+}
