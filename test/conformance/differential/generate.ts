@@ -1,5 +1,5 @@
 import type { Branch, Rule } from './policy.js';
-import type { Random } from './random.js';
+import type { Random } from '../../support/random.js';
 import { EXACT, NUMBERS, string } from './values.js';
 
 type Type = 'number' | 'string' | 'boolean' | 'array' | 'set' | 'object';

@@ -11,7 +11,7 @@ import { cacheFolder } from '../../support/cache.js';
 import { madeOnce, run } from '../go.js';
 import { generate } from './generate.js';
 import { render, smaller, type Rule } from './policy.js';
-import { Random } from './random.js';
+import { Random } from '../../support/random.js';
 import { data, input } from './values.js';
 
 export interface Pairs {

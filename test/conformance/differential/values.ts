@@ -1,4 +1,4 @@
-import type { Random } from './random.js';
+import type { Random } from '../../support/random.js';
 
 /**
  * Texts of numbers to reckon with: few digits, of base 2. OPA's Wasm reckons in decimals and topdown in binary
