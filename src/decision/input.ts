@@ -14,7 +14,8 @@ export function policyInput(
   destination?: Workload,
 ): { readonly [name: string]: unknown } {
   const { http } = facts;
-  const input: { [name: string]: unknown } = { ...facts.envoyInput };
+  // Members that are added to an object made by `...` cost twenty times as much.
+  const input: { [name: string]: unknown } = Object.assign({}, facts.envoyInput);
   input.identity = identityInput(identity, destination);
   if (token) input.token = once(TOKENS, token, tokenInput);
   if (http)

@@ -12,7 +12,8 @@ import { readPath, type RequestPath } from './path.js';
  * section 4.1.18).
  */
 const OURS = 'x-countersign-';
-const isOurs = (name: string) => name.replaceAll('_', '-').startsWith(OURS);
+/** Nearly every name is told by its beginning alone. */
+const MAY_BE_OURS = /^x[-_]countersign/i;
 
 /**
  * Each one is removed, and Envoy answers 500 to more than 100 header mutations: a client must not be able to
@@ -43,11 +44,10 @@ export function toFacts(
   if (isRefusal(target)) return target;
   const envoyInput = opaInput(attributes, headers, target, descriptors);
   if (isRefusal(envoyInput)) return envoyInput;
-  const named = headers.names().map((name) => name.toLowerCase());
-  const forgedHeaders = [...new Set(named.filter(isOurs))];
+  const forgedHeaders = forgedOf(headers.names());
   if (forgedHeaders.length > MOST_FORGED)
     return refuse('request_malformed', `more than ${MOST_FORGED} ${OURS}* headers`);
-  return {
+  const facts: { -readonly [name in keyof RequestFacts]: RequestFacts[name] } = {
     peer: {
       certificate: attributes.source?.certificate ?? '',
       principal: attributes.source?.principal ?? '',
@@ -58,18 +58,24 @@ export function toFacts(
     header: (name) => headers.values(name),
     route: attributes.contextExtensions ?? {},
     forgedHeaders,
-    ...(http && {
-      http: {
-        method: http.method ?? '',
-        path: target.path,
-        rawPath: target.rawPath,
-        query: target.query,
-        host: http.host ?? '',
-        scheme: http.scheme ?? '',
-      },
-    }),
     envoyInput,
   };
+  if (http)
+    facts.http = {
+      method: http.method ?? '',
+      path: target.path,
+      rawPath: target.rawPath,
+      query: target.query,
+      host: http.host ?? '',
+      scheme: http.scheme ?? '',
+    };
+  return facts;
+}
+
+function forgedOf(names: readonly string[]): readonly string[] {
+  const forged = names.filter((name) => MAY_BE_OURS.test(name)).map((name) => name.toLowerCase());
+  if (forged.length === 0) return forged;
+  return [...new Set(forged.filter((name) => name.replaceAll('_', '-').startsWith(OURS)))];
 }
 
 /**

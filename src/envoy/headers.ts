@@ -26,9 +26,11 @@ export function readHeaders(http: HttpRequest): Headers {
   return { values: (name) => map.get(name) ?? [], names: () => [...map.keys()] };
 }
 
+const NONE: readonly string[] = [];
+
 function fromRecord(record: { readonly [name: string]: string }): Headers {
   return {
-    values: (name) => (Object.hasOwn(record, name) ? [record[name]!] : []),
+    values: (name) => (Object.hasOwn(record, name) ? [record[name]!] : NONE),
     names: () => Object.keys(record),
   };
 }

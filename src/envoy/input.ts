@@ -31,23 +31,28 @@ export function opaInput(
 ): { readonly [name: string]: unknown } | Refusal<'request_malformed'> {
   const query = parseUrlencoded(target.query);
   if (query === undefined) return refuse('request_malformed', 'the query is malformed');
-  const path = percentDecode(target.path)!.replace(/^\//, '').split('/');
+  const path = percentDecode(target.path)!.split('/');
+  if (path.length > 1 && path[0] === '') path.shift();
   const body = readBody(attributes.request?.http ?? {}, headers, descriptors && { path, descriptors });
   if (isRefusal(body)) return body;
   const principal = attributes.source?.principal;
-  return {
+  const input: { [name: string]: unknown } = {
     attributes: attributesInput(attributes, headers),
     parsed_path: path,
     parsed_query: query,
-    ...body,
+    parsed_body: body.parsed_body,
+    truncated_body: body.truncated_body,
     version: VERSION,
-    ...(principal && { source_principal: principal }),
   };
+  if (principal) input.source_principal = principal;
+  return input;
 }
 
 function attributesInput(attributes: Attributes, headers: Headers): object {
   const { request, metadataContext, routeMetadataContext } = attributes;
   const http = request?.http;
+  if (!http?.headerMap && !http?.rawBody && isEmpty(metadataContext) && isEmpty(routeMetadataContext))
+    return attributes;
   return {
     ...attributes,
     ...((http?.headerMap || http?.rawBody) && { request: { ...request, http: httpInput(http, headers) } }),
@@ -72,6 +77,10 @@ function httpInput(http: HttpRequest, headers: Headers): object {
 /** As Envoy writes `headers`: repeated lines in one, with a comma between them. */
 function joined(headers: Headers): object {
   return Object.fromEntries(headers.names().map((name) => [name, headers.values(name).join(',')]));
+}
+
+function isEmpty(metadata: Metadata | null | undefined): boolean {
+  return !metadata?.filterMetadata && !metadata?.typedFilterMetadata;
 }
 
 function metadataInput({ filterMetadata, typedFilterMetadata }: Metadata): object {

@@ -34,7 +34,7 @@ const UNRESERVED = /[A-Za-z0-9\-._~]/;
 export function readPath(target: string): RequestPath | Refusal<'path_refused'> {
   if (target.length > LONGEST) return refuse('path_refused', `longer than ${LONGEST} characters`);
   const { rawPath, query } = split(target);
-  if (rawPath === '' || rawPath === '*') return { path: rawPath, rawPath, query };
+  if (rawPath === '' || rawPath === '*' || CANONICAL.test(rawPath)) return { path: rawPath, rawPath, query };
   const reduced = rawPath.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/\\]*/i, '');
   const absolute = reduced === '' && reduced !== rawPath ? '/' : reduced;
   if (!absolute.startsWith('/')) return refuse('path_refused', 'the path does not begin with a slash');
@@ -54,12 +54,11 @@ function split(target: string): { rawPath: string; query: string } {
     : { rawPath: whole.slice(0, mark), query: whole.slice(mark + 1) };
 }
 
-/** Paths that are canonical already, which is nearly all of them. */
-const PLAIN = /^(?:\/[A-Za-z0-9\-_~!$&'()*+,=:@]+)*\/?$/;
+/** Paths that are canonical already, which is nearly all of them: no segment is empty, has a dot, or has an escape. */
+const CANONICAL = /^(?:\/[A-Za-z0-9\-_~!$&'()*+,=:@]+)+\/?$/;
 
 /** One spelling for every character, or a refusal. */
 function spell(path: string): string | Refusal<'path_refused'> {
-  if (PLAIN.test(path)) return path;
   let out = '';
   for (let at = 0; at < path.length; at++) {
     const char = path[at]!;

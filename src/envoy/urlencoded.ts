@@ -9,6 +9,7 @@ const MOST_PARAMETERS = 10_000;
  * 10,000 parameters, which no service wants and which cost a second of everybody's time
  */
 export function parseUrlencoded(text: string): { readonly [name: string]: readonly string[] } | undefined {
+  if (text === '') return {};
   const values = new Map<string, string[]>();
   if (text.includes(';')) return undefined;
   let count = 0;

@@ -52,6 +52,11 @@ export class WireReader {
       this.at++;
       return byte;
     }
+    const next = this.buffer[this.at + 1];
+    if (byte !== undefined && next !== undefined && next < 0x80) {
+      this.at += 2;
+      return (byte & 0x7f) | (next << 7);
+    }
     const { low } = this.varint64();
     return low >>> 0;
   }
