@@ -5,7 +5,15 @@ import type { TrustedIssuer } from '../token/verifier.js';
 
 export type IssuerRules = Pick<
   IssuerConfig,
-  'issuer' | 'audiences' | 'algorithms' | 'profile' | 'max_lifetime' | 'clock_skew' | 'claims' | 'presenters'
+  | 'issuer'
+  | 'audiences'
+  | 'algorithms'
+  | 'profile'
+  | 'max_lifetime'
+  | 'clock_skew'
+  | 'claims'
+  | 'presenters'
+  | 'binding'
 >;
 
 /** What an issuer's tokens are held to, from its entry in the configuration; its keys come from elsewhere. */
@@ -18,6 +26,7 @@ export function issuerRules(issuer: IssuerRules): Omit<TrustedIssuer, 'keys'> {
     maxLifetime: issuer.max_lifetime,
     clockSkew: issuer.clock_skew,
     mapping: mapping(issuer.claims),
+    ...(issuer.binding !== undefined && { binding: issuer.binding }),
     ...(issuer.presenters && { presenters: matchSpiffeIds(issuer.presenters) }),
   };
 }

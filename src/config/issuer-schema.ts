@@ -1,24 +1,11 @@
 import { z } from 'zod';
-import { ALGORITHMS } from './algorithms.js';
+import { algorithm } from './algorithm-schema.js';
+import { bindingSchema } from './binding-schema.js';
 import { check, checkAcross, duration, isMapping, matching } from './checks.js';
 import { claimMappingSchema } from './claim-mapping-schema.js';
 import { introspectionSchema } from './introspection-schema.js';
 import { DISCOVERY, discoverableFault, jwksFault } from './location.js';
 import type { Fault } from './problem.js';
-
-const algorithm = z
-  .string()
-  .check(check(algorithmFault, true))
-  .meta({ enum: ALGORITHMS })
-  .pipe(z.enum(ALGORITHMS));
-
-function algorithmFault(name: string): Fault | undefined {
-  if ((ALGORITHMS as readonly string[]).includes(name)) return undefined;
-  const mend = `write some of ${ALGORITHMS.join(', ')}`;
-  if (/^none$/i.test(name)) return { wrong: 'means unsigned: such tokens are never accepted', mend };
-  if (/^HS/i.test(name)) return { wrong: 'is an HMAC: whoever can verify it can also mint tokens', mend };
-  return { wrong: 'is no algorithm that tokens may be signed with', mend };
-}
 
 /** As src/identity/spiffe-id-pattern.ts reads it. */
 const presenter = matching(
@@ -61,6 +48,11 @@ export const issuerSchema = z
       .optional()
       .describe(
         "The workloads that may present this issuer's tokens, as SPIFFE IDs: * stands for one segment of the path, ** at its end for one or more. Every known workload may where nothing is written.",
+      ),
+    binding: bindingSchema
+      .optional()
+      .describe(
+        "What is asked of the binding of this issuer's tokens; where it is left out, what token.binding asks.",
       ),
     max_lifetime: duration('1s', '365d', '1h', 'The most that exp may lie after iat.'),
     clock_skew: duration('0s', '5m', '0s', "Leeway for the token's times."),

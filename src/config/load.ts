@@ -70,6 +70,12 @@ function resolvePaths(config: Config, folder: string): Config {
     },
     token: {
       ...config.token,
+      dpop: {
+        ...config.token.dpop,
+        ...(config.token.dpop.nonce_secret !== undefined && {
+          nonce_secret: at(config.token.dpop.nonce_secret),
+        }),
+      },
       issuers: config.token.issuers.map((issuer) => ({
         ...issuer,
         ...(issuer.jwks !== undefined && { jwks: isFilePath(issuer.jwks) ? at(issuer.jwks) : issuer.jwks }),

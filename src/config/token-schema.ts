@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { bindingSchema } from './binding-schema.js';
 import { checkAcross, isMapping } from './checks.js';
+import { dpopSchema } from './dpop-schema.js';
 import { issuerSchema } from './issuer-schema.js';
 import type { Fault } from './problem.js';
 
@@ -66,6 +68,12 @@ export const tokenSchema = z
       .max(1_048_576)
       .default(8192)
       .describe('A longer token is refused before it is decoded. Bytes.'),
+    binding: bindingSchema
+      .default('optional')
+      .describe(
+        'What ties a token to who presents it is always checked; this says whether it has to be tied. required refuses plain bearer tokens, x5t#S256, dpop and spiffe all that are not tied in this way. An issuer and a route can ask for something else.',
+      ),
+    dpop: dpopSchema,
     issuers: z
       .array(issuerSchema)
       .check(checkAcross(repeatedIssuers))

@@ -3,7 +3,8 @@ import type { HeaderPair, PolicyResult } from '../policy/types.js';
 import type { VerifiedToken } from '../token/types.js';
 import type { Allow, Deny } from './decision.js';
 import type { RequestFacts } from './facts.js';
-import { REASONS, type AnswerError, type ReasonCode } from './reasons.js';
+import { challenges, type Challenge } from './challenge.js';
+import { REASONS, type ReasonCode } from './reasons.js';
 
 /** Headers that the upstream may believe: only Countersign sets them, and a client's own never get through. */
 export const ASSERTED = {
@@ -22,6 +23,8 @@ export interface Subject {
   readonly identity?: WorkloadIdentity | undefined;
   readonly token?: VerifiedToken | undefined;
   readonly policyRevision?: string | undefined;
+  /** How a denial tells the client what would do. */
+  readonly challenge?: Challenge | undefined;
 }
 
 /** The answer that lets a request through. */
@@ -53,9 +56,7 @@ export function allow(
 /** The answer that stops a request; `result` is the policy's, where a policy was what denied it. */
 export function deny(subject: Subject, result?: PolicyResult): Deny {
   const reason = REASONS[subject.reason];
-  const headers: HeaderPair[] = [];
-  const bearer = challenge(reason.error, result);
-  if (bearer !== undefined) headers.push(['www-authenticate', bearer]);
+  const headers: HeaderPair[] = challenges(reason.error, subject.challenge, result?.requiredScopes);
   if (result) headers.push(...result.headers);
   const body = result?.body ?? errorBody(subject);
   if (result?.body === undefined && !headers.some(([name]) => name.toLowerCase() === 'content-type'))
@@ -78,27 +79,6 @@ export function deny(subject: Subject, result?: PolicyResult): Deny {
 function errorBody({ id, reason }: Subject): string {
   return JSON.stringify({ error: REASONS[reason].error, reason, decision_id: id });
 }
-
-/** The `WWW-Authenticate` value of RFC 6750 section 3, where the error is one of its kind. */
-function challenge(error: AnswerError, result: PolicyResult | undefined): string | undefined {
-  const realm = 'Bearer realm="countersign"';
-  switch (error) {
-    case 'unauthorized':
-      return realm;
-    case 'invalid_request':
-    case 'invalid_token':
-      return `${realm}, error="${error}"`;
-    case 'insufficient_scope': {
-      const scopes = result?.requiredScopes.filter((scope) => SCOPE_TOKEN.test(scope)) ?? [];
-      return `${realm}, error="${error}"${scopes.length > 0 ? `, scope="${scopes.join(' ')}"` : ''}`;
-    }
-    default:
-      return undefined;
-  }
-}
-
-/** RFC 6749 appendix A.4: what a scope may consist of, and so what may stand between the quotes. */
-const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 
 /** Envoy files this under the ext_authz filter's name, for its access log and later filters. */
 function metadata(

@@ -1,6 +1,6 @@
 import type { WorkloadIdentity } from '../identity/types.js';
 import type { BundleRevisions, HeaderPair, PolicyResult } from '../policy/types.js';
-import type { VerifiedToken } from '../token/types.js';
+import type { Misuse, VerifiedToken } from '../token/types.js';
 import type { GrpcStatus, ReasonCode } from './reasons.js';
 
 /** One answer to one request, with all that the answer and the log need. */
@@ -16,6 +16,10 @@ export interface Decision {
   readonly answer: Allow | Deny;
   readonly identity?: WorkloadIdentity;
   readonly token?: VerifiedToken;
+  /** Present where a genuine token was refused since it is somebody else's. */
+  readonly misuse?: Misuse;
+  /** Its answer says what another one for the same token and result would not. */
+  readonly singular?: true;
   /** Present once a policy was asked. */
   readonly policy?: PolicyEvidence;
   readonly timings: StageTimings;

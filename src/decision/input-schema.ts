@@ -90,12 +90,24 @@ const TOKEN = object(
     expires_at: integer('`exp`, in seconds since the epoch.'),
     binding: {
       type: 'string',
-      enum: ['none', 'x5t#S256'],
+      enum: ['none', 'x5t#S256', 'dpop', 'spiffe'],
       description:
-        "`x5t#S256` where the token is bound to the caller's certificate and the two were found to agree.",
+        "What ties the token to the caller, and was found to hold: `x5t#S256` his certificate, `dpop` a key that he showed a proof of, `spiffe` the SPIFFE ID that the issuer's rule makes of the claims. Of several the first in this order.",
     },
+    bindings: list('All of them, in the order of `binding`. Empty for a plain bearer token.'),
   },
-  ['issuer', 'subject', 'audience', 'scopes', 'roles', 'groups', 'claims', 'expires_at', 'binding'],
+  [
+    'issuer',
+    'subject',
+    'audience',
+    'scopes',
+    'roles',
+    'groups',
+    'claims',
+    'expires_at',
+    'binding',
+    'bindings',
+  ],
 );
 
 const REQUEST = object(

@@ -84,5 +84,6 @@ function tokenInput(token: VerifiedToken): { readonly [name: string]: unknown } 
     issued_at: token.issuedAt,
     expires_at: token.expiresAt,
     binding: token.binding,
+    bindings: token.bindings,
   };
 }

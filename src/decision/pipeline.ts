@@ -3,10 +3,17 @@ import { isRefusal, refuse, type Refusal } from '../errors/refusal.js';
 import type { IdentityVerifier, Workload, WorkloadIdentity } from '../identity/types.js';
 import type { Policy, PolicyResult } from '../policy/types.js';
 import type { RevocationCheck } from '../revocation/types.js';
-import type { TokenVerifier, VerifiedToken } from '../token/types.js';
+import type {
+  BindingRequirement,
+  Misuse,
+  TokenRefusal,
+  TokenVerifier,
+  VerifiedToken,
+} from '../token/types.js';
 import { allow, deny } from './answer.js';
+import type { Challenge } from './challenge.js';
 import { within } from './deadline.js';
-import type { Decision, PolicyEvidence, StageTimings } from './decision.js';
+import type { Allow, Decision, PolicyEvidence, StageTimings } from './decision.js';
 import type { RequestFacts } from './facts.js';
 import { policyInput } from './input.js';
 import type { ReasonCode } from './reasons.js';
@@ -20,12 +27,26 @@ export interface PipelineOptions {
   readonly tokenMode: TokenMode;
   /** What was taken back; absent where nothing ever is. */
   readonly revocations?: RevocationCheck | undefined;
+  /** What is asked of every token's binding. Default `optional`. */
+  readonly binding?: BindingRequirement;
+  /** Present where DPoP proofs are checked. */
+  readonly dpop?: DpopTerms;
   /** The policy in force, read once a decision: no decision sees two. Undefined until one has loaded. */
   readonly policy: () => Policy | undefined;
   /** The entrypoint of routes that name none. */
   readonly entrypoint: string;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+}
+
+/** What clients are told of DPoP. */
+export interface DpopTerms {
+  /** The algorithms that a proof may be signed with, with spaces between. */
+  readonly algorithms: string;
+  /** Whether each proof has to hold a nonce. */
+  readonly nonceRequired: boolean;
+  /** A nonce for a client's next proof; undefined while there is none. */
+  nonce(now: number): string | undefined;
 }
 
 export interface DecideOptions {
@@ -56,7 +77,11 @@ interface Progress {
   readonly timings: StageTimings;
   identity?: WorkloadIdentity;
   token?: VerifiedToken;
+  misuse?: Misuse;
   policy?: PolicyEvidence;
+  singular?: true;
+  /** Made once the route is known, and called for denials alone. */
+  challenge?: (code: ReasonCode) => Challenge;
 }
 
 export function createPipeline(options: PipelineOptions): Pipeline {
@@ -95,6 +120,7 @@ function run(
     entrypoints: policy.entrypoints,
   });
   if (isRefusal(route)) return stop(progress, route);
+  progress.challenge = (code) => challengeOf(code, options, progress, facts, route);
 
   const began = performance.now();
   const identity = options.identity.verify(facts.peer, progress.at);
@@ -110,21 +136,30 @@ function run(
   if (facts.http === undefined || route.tokenMode === 'off')
     return judge(options, progress, facts, policy, route, started);
 
-  const proceed = (token: VerifiedToken | Refusal<ReasonCode>, now: number): Decision => {
+  const proceed = (
+    token: VerifiedToken | TokenRefusal | Refusal<'deadline_exceeded'>,
+    now: number,
+  ): Decision => {
     const judging = performance.now();
     progress.timings.token = nanoseconds(judging - started);
     if (!isRefusal(token)) {
       progress.token = token;
       const revoked = revocations?.token(token, identity, progress.at);
       if (revoked) return stop(progress, revoked);
-    } else if (token.code !== 'token_missing' || route.tokenMode === 'required') return stop(progress, token);
+    } else if (token.code !== 'token_missing' || route.tokenMode === 'required') {
+      if ('misuse' in token && token.misuse) progress.misuse = token.misuse;
+      return stop(progress, token);
+    }
     return late(progress, now) ? tooLate(progress) : judge(options, progress, facts, policy, route, judging);
   };
   const token = options.token.verify({
     authorization: facts.authorization,
     peerThumbprint: identity.thumbprint,
     presenter: identity.spiffeId,
+    header: facts.header,
+    http: facts.http,
     ...(route.audience !== undefined && { audience: route.audience }),
+    ...(route.binding !== undefined && { binding: route.binding }),
     now: progress.at,
   });
   if (!(token instanceof Promise)) return proceed(token, progress.at);
@@ -163,14 +198,52 @@ function judge(
   }
   const { id, token } = progress;
   const subject = { id, identity, token, reason: 'allowed' as const, policyRevision: revision };
-  return new Decided(progress, 'allow', 'allowed', () => allow(facts, subject, result));
+  const nonce =
+    token && options.dpop?.nonceRequired && isDpop(facts.authorization)
+      ? options.dpop.nonce(progress.at)
+      : undefined;
+  if (nonce === undefined)
+    return new Decided(progress, 'allow', 'allowed', () => allow(facts, subject, result));
+  progress.singular = true;
+  return new Decided(progress, 'allow', 'allowed', () => withNonce(allow(facts, subject, result), nonce));
+}
+
+/** RFC 9449 section 8.2: so that a client need not be refused to learn of the next one. */
+function withNonce(answer: Allow, nonce: string): Allow {
+  return { ...answer, responseHeadersToAdd: [...answer.responseHeadersToAdd, ['dpop-nonce', nonce]] };
 }
 
 function stop(progress: Progress, refusal: Refusal<ReasonCode>, result?: PolicyResult): Decision {
   const { id, identity, token, policy } = progress;
-  const subject = { id, identity, token, reason: refusal.code, policyRevision: policy?.revision };
+  const challenge = progress.challenge?.(refusal.code);
+  const subject = { id, identity, token, reason: refusal.code, policyRevision: policy?.revision, challenge };
   const detail = refusal.detail === '' ? undefined : refusal.detail;
   return new Decided(progress, 'deny', refusal.code, () => deny(subject, result), detail);
+}
+
+/** What the client of a denial is told would do: RFC 9449 section 7.1 has challenges for both schemes side by side. */
+function challengeOf(
+  code: ReasonCode,
+  { dpop, binding }: PipelineOptions,
+  { at }: Progress,
+  { authorization }: RequestFacts,
+  route: Route,
+): Challenge {
+  if (dpop === undefined) return { schemes: ['Bearer'], algorithms: '' };
+  const asked = route.binding ?? binding ?? 'optional';
+  const proving = code.startsWith('dpop_') || isDpop(authorization);
+  const either = asked === 'required' && !proving;
+  const nonce =
+    code === 'dpop_nonce_required' || (proving && dpop.nonceRequired) ? dpop.nonce(at) : undefined;
+  return {
+    schemes: either ? ['DPoP', 'Bearer'] : proving || asked === 'dpop' ? ['DPoP'] : ['Bearer'],
+    algorithms: dpop.algorithms,
+    nonce,
+  };
+}
+
+function isDpop([line]: readonly string[]): boolean {
+  return line !== undefined && /^dpop(?: |$)/i.test(line);
 }
 
 /** Its answer is made when it is asked for: nobody asks for one that was written before (src/envoy/encode-decision.ts). */
@@ -181,12 +254,14 @@ class Decided implements Decision {
   readonly identity?: WorkloadIdentity;
   readonly token?: VerifiedToken;
   readonly policy?: PolicyEvidence;
+  readonly misuse?: Misuse;
+  readonly singular?: true;
   readonly detail?: string;
   #answer: Decision['answer'] | undefined;
   readonly #make: () => Decision['answer'];
 
   constructor(
-    { id, at, timings, identity, token, policy }: Progress,
+    { id, at, timings, identity, token, misuse, policy, singular }: Progress,
     readonly outcome: Decision['outcome'],
     readonly reason: ReasonCode,
     make: () => Decision['answer'],
@@ -197,7 +272,9 @@ class Decided implements Decision {
     this.timings = timings;
     if (identity) this.identity = identity;
     if (token) this.token = token;
+    if (misuse) this.misuse = misuse;
     if (policy) this.policy = policy;
+    if (singular) this.singular = singular;
     if (detail !== undefined) this.detail = detail;
     this.#make = make;
   }

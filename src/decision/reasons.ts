@@ -30,13 +30,15 @@ export const GRPC = {
 export type GrpcStatus = (typeof GRPC)[keyof typeof GRPC];
 
 /**
- * What the body calls the error. The first three are RFC 6750 section 3.1's, and `unauthorized` is its
- * request without credentials, whose challenge carries no error code: these four come with a challenge.
+ * What the body calls the error. The first three are RFC 6750 section 3.1's, the next two RFC 9449 section 7.1's, and
+ * `unauthorized` is a request without credentials, whose challenge carries no error code: these come with a challenge.
  */
 export type AnswerError =
   | 'invalid_request'
   | 'invalid_token'
   | 'insufficient_scope'
+  | 'invalid_dpop_proof'
+  | 'use_dpop_nonce'
   | 'unauthorized'
   | 'temporarily_unavailable'
   | 'access_denied';
@@ -57,6 +59,7 @@ const token: Reason = { grpc: GRPC.UNAUTHENTICATED, http: 401, error: 'invalid_t
  * that does not answer, for another.
  */
 const unavailable: Reason = { grpc: GRPC.UNAVAILABLE, http: 503, error: 'temporarily_unavailable' };
+const proof: Reason = { ...token, error: 'invalid_dpop_proof' };
 const policy: Reason = { grpc: GRPC.PERMISSION_DENIED, http: 403, error: 'access_denied' };
 const engine: Reason = { grpc: GRPC.INTERNAL, http: 403, error: 'access_denied' };
 
@@ -113,6 +116,17 @@ export const REASONS: { readonly [code in ReasonCode]: Reason } = {
   token_presenter_refused: token,
   token_inactive: token,
   token_introspection_unavailable: unavailable,
+  token_binding_required: token,
+
+  // The proof of a token that is bound to a key. Without any, it is the token that is no good.
+  dpop_proof_missing: token,
+  dpop_proof_duplicate: proof,
+  dpop_proof_invalid: proof,
+  dpop_proof_mismatch: proof,
+  dpop_proof_expired: proof,
+  dpop_proof_replayed: proof,
+  dpop_nonce_required: { ...token, error: 'use_dpop_nonce' },
+  dpop_unavailable: unavailable,
 
   insufficient_scope: { ...policy, error: 'insufficient_scope' },
   policy_denied: policy,

@@ -1,4 +1,5 @@
 import { isRefusal, refuse, type Refusal } from '../errors/refusal.js';
+import type { BindingRequirement } from '../token/types.js';
 
 export type TokenMode = 'required' | 'optional' | 'off';
 
@@ -14,6 +15,7 @@ export interface Route {
   readonly tokenMode: TokenMode;
   readonly entrypoint: string;
   readonly audience?: string;
+  readonly binding?: BindingRequirement;
 }
 
 /** Whatever begins like ours was meant for us, and a slip of the pen must not leave a route open. */
@@ -52,6 +54,9 @@ function narrow(
     case 'countersign.audience':
       if (value === '') return wrong(name, 'must not be empty');
       return { ...route, audience: value };
+    case 'countersign.binding':
+      if (!isBinding(value)) return wrong(name, `must be one of ${BINDINGS.join(', ')}`);
+      return { ...route, binding: value };
     case 'countersign.entrypoint':
       if (!entrypoints.includes(value))
         return wrong(name, `must be one of those compiled in: ${entrypoints.join(', ')}`);
@@ -59,9 +64,15 @@ function narrow(
     default:
       return wrong(
         name,
-        'is not known; there are countersign.token, countersign.audience, countersign.entrypoint',
+        'is not known; there are countersign.token, countersign.audience, countersign.binding, countersign.entrypoint',
       );
   }
+}
+
+const BINDINGS: readonly BindingRequirement[] = ['optional', 'required', 'x5t#S256', 'dpop', 'spiffe'];
+
+function isBinding(value: string): value is BindingRequirement {
+  return (BINDINGS as readonly string[]).includes(value);
 }
 
 function wrong(name: string, mend: string): Refusal<'route_misconfigured'> {

@@ -22,14 +22,15 @@ interface Prepared {
  * token and result only the id is another one: such answers are written once and then copied, with the id put in. The
  * stages hand out the same objects for the same certificate, token and result, which makes that a look-up.
  *
- * Not so where the client sent headers of ours, since the answer removes each by its name.
+ * Not so where the client sent headers of ours, since the answer removes each by its name, and where the answer holds
+ * something else that is this request's own.
  */
 export function createDecisionEncoder(): (decision: Decision, forgedHeaders: readonly string[]) => Buffer {
   const prepared = new LRUCache<object, Prepared>({ max: MOST });
 
   return (decision, forgedHeaders) => {
-    const { outcome, identity, token, policy } = decision;
-    if (outcome !== 'allow' || forgedHeaders.length > 0 || !identity || !policy?.result)
+    const { outcome, identity, token, policy, singular } = decision;
+    if (outcome !== 'allow' || singular || forgedHeaders.length > 0 || !identity || !policy?.result)
       return encode(decision);
     const { result, revision } = policy;
     const subject = token ?? identity;

@@ -81,7 +81,8 @@ function isForSignatures({ use }: { readonly [name: string]: ExactJson }): boole
   return use === undefined || use === 'sig';
 }
 
-const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'k'];
+/** Members of RFC 7518 section 6 that no public key has. */
+export const PRIVATE_MEMBERS: readonly string[] = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 
 function isUsable(key: ExactJson): key is { [name: string]: ExactJson } {
   if (!isObject(key)) return false;
@@ -98,7 +99,7 @@ function isUsable(key: ExactJson): key is { [name: string]: ExactJson } {
  * signature of whatever is signed, and an even one has no private key; OpenSSL takes both. Above 2^31 nobody else
  * takes one (Go, for instance), and it costs time.
  */
-function isStrong({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): boolean {
+export function isStrong({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): boolean {
   if (asymmetricKeyType !== 'rsa') return true;
   const { modulusLength = 0, publicExponent = 0n } = asymmetricKeyDetails ?? {};
   return (

@@ -95,7 +95,7 @@ export function decisionEvent(
   { decision, facts, trace: told, durations }: Observation,
   labels: { readonly [name: string]: string },
 ): { readonly [name: string]: unknown } {
-  const { policy, identity, token } = decision;
+  const { policy, identity, token, misuse } = decision;
   const envoyInput = facts?.envoyInput ?? told;
   const attributes = envoyInput?.attributes as Attributes | undefined;
   const headers = attributes?.request?.http?.headers ?? {};
@@ -116,6 +116,16 @@ export function decisionEvent(
     ...(decision.detail !== undefined && { detail: decision.detail }),
     ...(identity && { spiffe_id: identity.spiffeId }),
     ...(token && { issuer: token.issuer, subject: token.subject, client_id: token.clientId }),
+    ...(misuse && {
+      theft: {
+        presented_by: identity?.spiffeId,
+        issuer: misuse.token.issuer,
+        subject: misuse.token.subject,
+        client_id: misuse.token.clientId,
+        bound_by: misuse.boundBy,
+        bound_to: misuse.boundTo,
+      },
+    }),
     ...(socket && { requested_by: hostAndPort(socket.address ?? '', socket.portValue ?? 0) }),
     timestamp: new Date(decision.at).toISOString(),
     metrics: {

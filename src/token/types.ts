@@ -1,5 +1,6 @@
 import type { Refusal } from '../errors/refusal.js';
 import type { ExactJson } from '../json/exact.js';
+import type { RequestTarget } from './target-uri.js';
 
 /** Every reason for which this stage does not vouch for a token. */
 export type TokenCode =
@@ -23,10 +24,25 @@ export type TokenCode =
   | 'token_binding_unsupported'
   | 'token_presenter_refused'
   | 'token_inactive'
-  | 'token_introspection_unavailable';
+  | 'token_introspection_unavailable'
+  | 'token_binding_required'
+  | 'dpop_proof_missing'
+  | 'dpop_proof_duplicate'
+  | 'dpop_proof_invalid'
+  | 'dpop_proof_mismatch'
+  | 'dpop_proof_expired'
+  | 'dpop_proof_replayed'
+  | 'dpop_nonce_required'
+  | 'dpop_unavailable';
 
-/** How the token is tied to its presenter: not at all, or by the certificate's thumbprint (RFC 8705). */
-export type TokenBinding = 'none' | 'x5t#S256';
+/**
+ * How the token is tied to its presenter: not at all, by the certificate's thumbprint (RFC 8705), by a key that a
+ * proof shows (RFC 9449), or by the SPIFFE ID that its claims name.
+ */
+export type TokenBinding = 'none' | 'x5t#S256' | 'dpop' | 'spiffe';
+
+/** What a route, an issuer or the server asks of tokens: nothing, any binding, or one of a kind. */
+export type BindingRequirement = 'optional' | 'required' | Exclude<TokenBinding, 'none'>;
 
 /** A token whose signature and claims were verified. Times are seconds since the epoch (NumericDate). */
 export interface VerifiedToken {
@@ -44,7 +60,23 @@ export interface VerifiedToken {
   readonly claims: { readonly [name: string]: ExactJson };
   readonly issuedAt?: number;
   readonly expiresAt: number;
+  /** The first of {@link bindings}. */
   readonly binding: TokenBinding;
+  /** All that tied the token to its presenter, the strongest first, and each of them held. */
+  readonly bindings: readonly TokenBinding[];
+}
+
+/** A genuine token that its presenter could not show to be his own: it may have been stolen. */
+export interface Misuse {
+  readonly token: VerifiedToken;
+  /** What it was held against: a binding, or the issuer's list of presenters. */
+  readonly boundBy: Exclude<TokenBinding, 'none'> | 'presenters';
+  /** Thumbprint of the certificate or the key, the SPIFFE IDs with spaces between, or the issuer. */
+  readonly boundTo: string;
+}
+
+export interface TokenRefusal extends Refusal<TokenCode> {
+  readonly misuse?: Misuse;
 }
 
 /** What a request brings to this stage. */
@@ -55,6 +87,12 @@ export interface TokenRequest {
   readonly peerThumbprint?: string;
   /** The verified SPIFFE ID of the workload that presents the token; absent when there is none. */
   readonly presenter?: string;
+  /** Every line of another header, by its lower-case name, in order; empty when none arrived. */
+  readonly header?: (name: string) => readonly string[];
+  /** Where the request went. */
+  readonly http?: RequestTarget;
+  /** What the route asks of the binding, over what issuer and server do. */
+  readonly binding?: BindingRequirement;
   /** The route's own audience (`countersign.audience`), which the token has to name as well. */
   readonly audience?: string;
   /** Milliseconds since the epoch. */
@@ -63,10 +101,8 @@ export interface TokenRequest {
 
 /**
  * The stage itself. It never throws and never rejects. It answers at once, without a promise, for a token
- * that it has seen; a promise means a signature had to be checked, or keys had to be fetched.
+ * that it has seen; a promise means that keys had to be fetched, or that others were asked about a proof.
  */
 export interface TokenVerifier {
-  verify(
-    request: TokenRequest,
-  ): VerifiedToken | Refusal<TokenCode> | Promise<VerifiedToken | Refusal<TokenCode>>;
+  verify(request: TokenRequest): VerifiedToken | TokenRefusal | Promise<VerifiedToken | TokenRefusal>;
 }

@@ -2,15 +2,23 @@ import * as crypto from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { isRefusal, refuse, type Refusal } from '../errors/refusal.js';
 import { sameAlgorithm, type Algorithm } from '../jws/algorithms.js';
-import { readBearer } from './bearer.js';
-import { checkBinding } from './binding.js';
+import { readCredential, type Credential } from './bearer.js';
+import { bindingsOf, readConfirmation, type Bonds } from './binding.js';
 import { checkTime, readClaims, type ClaimRules, type Claims } from './claims.js';
 import { introspect, issuerOfOpaque, looksLikeJose, type IntrospectionRules } from './introspected.js';
 import { readJws, type CompactJws, type JsonObject } from '../jws/compact.js';
 import type { KeySet, VerificationKey } from '../jws/key-set.js';
 import type { KeySource } from './key-source.js';
 import { isSigned } from '../jws/signature.js';
-import type { TokenCode, TokenRequest, TokenVerifier, VerifiedToken } from './types.js';
+import type { DpopVerifier } from './dpop.js';
+import { checkPresentation } from './presentation.js';
+import type {
+  BindingRequirement,
+  TokenRefusal,
+  TokenRequest,
+  TokenVerifier,
+  VerifiedToken,
+} from './types.js';
 
 /** One issuer whose tokens are accepted. */
 export interface TrustedIssuer extends ClaimRules {
@@ -21,6 +29,8 @@ export interface TrustedIssuer extends ClaimRules {
   readonly introspection?: IntrospectionRules;
   /** Whether a workload, by its SPIFFE ID, may present this issuer's tokens. Anybody may where it is absent. */
   readonly presenters?: (spiffeId: string) => boolean;
+  /** What is asked of its tokens' binding, over what the server asks of all. */
+  readonly binding?: BindingRequirement;
 }
 
 export interface TokenVerifierOptions {
@@ -29,6 +39,10 @@ export interface TokenVerifierOptions {
   readonly maxBytes: number;
   /** How many verified tokens are remembered. Default 10,000. */
   readonly cacheSize?: number;
+  /** Checks the proofs of tokens that are bound to a key; without it these are refused. */
+  readonly dpop?: DpopVerifier;
+  /** What is asked of every token's binding. Default `optional`. */
+  readonly binding?: BindingRequirement;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -44,16 +58,22 @@ interface Verdict {
   };
   /** Milliseconds since the epoch at which the issuer has to be asked again; Infinity where it was not asked. */
   readonly freshUntil: number;
-  /** What was last presented: the same object as long as the binding is, so that others may remember it too. */
-  presented?: VerifiedToken;
+  /** Made when it is first presented. */
+  held?: Held;
 }
 
-type Refused = Refusal<TokenCode>;
+/** A token with what binds it: the same objects each time, so that others may remember them too. */
+interface Held {
+  readonly bonds: Bonds;
+  readonly token: VerifiedToken;
+}
+
+type Refused = TokenRefusal;
 
 /**
  * Verifies access tokens. In this order, and the first that fails gives the code:
  *
- * 1. one `Authorization: Bearer`, no longer than allowed                        (bearer.ts)
+ * 1. one `Authorization: Bearer` or `DPoP`, no longer than allowed             (bearer.ts)
  * 2. a compact JWS, strictly read; `iss` of the unverified claims picks the issuer  (jws.ts)
  * 3. `alg` on the issuer's list, `typ` of an access token
  *    (a token of another form goes to the issuer of opaque tokens, and on with 7)
@@ -62,8 +82,8 @@ type Refused = Refusal<TokenCode>;
  * 6. iss, aud, exp, nbf, iat, lifetime and what RFC 9068 requires              (claims.ts)
  * 7. the issuer's own word, where it is to be asked                           (introspected.ts)
  * 8. the route's audience
- * 9. the issuer's presenters
- * 10. `cnf` against the peer certificate                                        (binding.ts)
+ * 9. `cnf` is one that can be checked, and the issuer's presenters             (binding.ts)
+ * 10. what binds the token, against the one who presents it                    (presentation.ts, dpop.ts)
  *
  * A verdict on 2 to 7 is remembered under the token's SHA-256. Each time it is used, times, key and staleness
  * are checked again; 8 to 10 are about the request and are never remembered. Refusals are not remembered.
@@ -89,18 +109,19 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
 
   return {
     verify(request) {
-      const token = readBearer(request.authorization, options.maxBytes);
-      if (isRefusal(token)) return token;
+      const credential = readCredential(request.authorization, options.maxBytes);
+      if (isRefusal(credential)) return credential;
+      const { token } = credential;
       const id = sha256(token);
       const known = verdicts.get(id);
       if (known !== undefined) {
         const invalid = reconsider(known, request.now);
-        if (invalid === undefined) return present(known, request);
+        if (invalid === undefined) return present(known, request, credential, options);
         verdicts.delete(id);
         if (invalid !== 'anew') return invalid;
       }
       const settle = (verdict: Verdict | Refused) =>
-        isRefusal(verdict) ? verdict : present(verdict, request);
+        isRefusal(verdict) ? verdict : present(verdict, request, credential, options);
       const verdict = verifyOnce(id, token);
       return verdict instanceof Promise ? verdict.then(settle) : settle(verdict);
     },
@@ -131,16 +152,33 @@ function reconsider(
 }
 
 /** What is about this request and not about the token. */
-function present(verdict: Verdict, request: TokenRequest): VerifiedToken | Refused {
-  const { claims, presented, issuer } = verdict;
+function present(
+  verdict: Verdict,
+  request: TokenRequest,
+  credential: Credential,
+  { binding, dpop }: TokenVerifierOptions,
+): VerifiedToken | Refused | Promise<VerifiedToken | Refused> {
+  const { claims, issuer } = verdict;
   if (request.audience !== undefined && !claims.audience.includes(request.audience))
     return refuse('token_audience_mismatch', "aud does not name the route's audience");
+  const held = verdict.held ?? hold(claims);
+  if (isRefusal(held)) return held;
+  verdict.held = held;
+  const { token, bonds } = held;
   if (issuer.presenters && !(request.presenter !== undefined && issuer.presenters(request.presenter)))
-    return refuse('token_presenter_refused', `this workload may not present tokens of ${issuer.issuer}`);
-  const binding = checkBinding(claims.claims.cnf, request.peerThumbprint);
-  if (typeof binding !== 'string') return binding;
-  if (presented?.binding === binding) return presented;
-  return (verdict.presented = { ...claims, binding });
+    return {
+      ...refuse('token_presenter_refused', `this workload may not present tokens of ${issuer.issuer}`),
+      misuse: { token, boundBy: 'presenters', boundTo: issuer.issuer },
+    };
+  const requirement = request.binding ?? issuer.binding ?? binding ?? 'optional';
+  return checkPresentation({ token, bonds, credential, requirement, dpop }, request);
+}
+
+function hold(claims: Claims): Held | Refused {
+  const bonds = readConfirmation(claims.claims.cnf);
+  if (isRefusal(bonds)) return bonds;
+  const bindings = bindingsOf(bonds);
+  return { bonds, token: { ...claims, binding: bindings[0] ?? 'none', bindings } };
 }
 
 function verifyAnew(

@@ -6,6 +6,14 @@ import { loadConfig, parseConfig } from '../../src/config/load.js';
 import { ConfigError } from '../../src/config/problem.js';
 import { configText, FILE, parsed } from './support.js';
 
+const DPOP = {
+  algorithms: ['ES256', 'ES384', 'ES512', 'PS256', 'PS384', 'PS512', 'RS256', 'RS384', 'RS512', 'Ed25519'],
+  max_age: 60_000,
+  clock_skew: 5_000,
+  nonce: 'auto',
+  nonce_lifetime: 300_000,
+};
+
 test('what is left out has its default, durations in milliseconds', () => {
   expect(parsed(configText())).toEqual({
     listen: { grpc: '127.0.0.1:9191', admin: '127.0.0.1:8181' },
@@ -18,6 +26,8 @@ test('what is left out has its default, durations in milliseconds', () => {
     token: {
       mode: 'required',
       max_bytes: 8192,
+      binding: 'optional',
+      dpop: DPOP,
       issuers: [
         {
           issuer: 'https://idp.example.org',
@@ -51,7 +61,13 @@ test('what is left out has its default, durations in milliseconds', () => {
 test('tokens may be off without an issuer', () => {
   const text =
     'identity: { trust_domains: { a: { bundle: a.pem } } }\npolicy: { path: p }\ntoken: { mode: off }\n';
-  expect(parsed(text).token).toEqual({ mode: 'off', max_bytes: 8192, issuers: [] });
+  expect(parsed(text).token).toEqual({
+    mode: 'off',
+    max_bytes: 8192,
+    binding: 'optional',
+    dpop: DPOP,
+    issuers: [],
+  });
 });
 
 test('a trust domain may have a name that objects have too, or that looks like a number', () => {

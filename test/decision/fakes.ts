@@ -30,6 +30,7 @@ export const ordersToken: VerifiedToken = {
   issuedAt: NOW / 1000 - 10,
   expiresAt: NOW / 1000 + 300,
   binding: 'none',
+  bindings: [],
 };
 
 export const permit: PolicyResult = {

@@ -60,6 +60,7 @@ function inputOf(request: CheckRequest, withToken = true): unknown {
     issuedAt: 1,
     expiresAt: 2,
     binding: 'none' as const,
+    bindings: [],
   };
   return parseExact(stringifyExact(policyInput(facts, identity, withToken ? token : undefined, identity)));
 }

@@ -51,6 +51,8 @@ describe('a decision', () => {
         authorization: ['Bearer x'],
         peerThumbprint: frontend.thumbprint,
         presenter: frontend.spiffeId,
+        header: expect.any(Function),
+        http: facts().http,
         audience: 'orders',
         now: NOW,
       },
@@ -97,6 +99,7 @@ describe('a decision', () => {
         issued_at: NOW / 1000 - 10,
         expires_at: NOW / 1000 + 300,
         binding: 'none',
+        bindings: [],
       },
       request: {
         method: 'GET',

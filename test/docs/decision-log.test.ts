@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createDecisionLog } from '../../src/telemetry/decision-log.js';
 import { createMask } from '../../src/telemetry/masking.js';
 import { refuse } from '../../src/errors/refusal.js';
-import { permit, policy } from '../decision/fakes.js';
+import { ordersToken, permit, policy } from '../decision/fakes.js';
 import { checkRequest, observe, Sink } from '../telemetry/observations.js';
 
 const page = await readFile(new URL('../../docs/decision-log.md', import.meta.url), 'utf8');
@@ -22,6 +22,12 @@ async function events() {
     }),
   );
   log.record(await observe(checkRequest(), { identity: { verify: () => refuse('spiffe_id_missing', 'x') } }));
+  const misuse = { token: ordersToken, boundBy: 'dpop' as const, boundTo: 'x' };
+  log.record(
+    await observe(checkRequest({ headers }), {
+      token: { verify: () => ({ ...refuse('token_binding_mismatch', 'x'), misuse }) },
+    }),
+  );
   return sink.events();
 }
 
@@ -51,6 +57,12 @@ describe('docs/decision-log.md', () => {
     const there = sink.events().flatMap(({ shadow }) => Object.keys(shadow as object));
     const rows = [...page.matchAll(/`shadow\.(\w+)`/g)].map(([, name]) => name);
     expect(rows.sort()).toEqual([...new Set(there)].sort());
+  });
+
+  test('names everything that it tells of a theft', async () => {
+    const { theft } = (await events()).find((event) => 'theft' in event)!;
+    const row = page.split('\n').find((line) => line.startsWith('| `theft`'))!;
+    for (const name of Object.keys(theft as object)) expect(row).toContain(`\`${name}\``);
   });
 
   test('shows a line with fields that there are', async () => {

@@ -59,6 +59,7 @@ const token = {
   issuedAt: 1893456000,
   expiresAt: 1893456300,
   binding: 'x5t#S256' as const,
+  bindings: ['x5t#S256' as const],
 };
 
 const request: CheckRequest = {

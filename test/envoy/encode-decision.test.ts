@@ -29,6 +29,16 @@ test('an answer that was given before is given with the id of its own decision',
   expect(ids.size).toBe(5);
 });
 
+test('an answer with the next nonce of a client is written for it alone', () => {
+  const encode = createDecisionEncoder();
+  let made = 0;
+  const dpop = { algorithms: 'ES256', nonceRequired: true, nonce: () => `n0nce-${++made}` };
+  for (let n = 1; n < 5; n++) {
+    const decision = pipeline({ dpop }).decide(facts({ authorization: ['DPoP x'] }), open) as Decision;
+    expect(encode(decision, []).toString('latin1')).toContain(`n0nce-${n}`);
+  }
+});
+
 test('whoever changes an answer that was handed out changes no later one', () => {
   const encode = createDecisionEncoder();
   for (let n = 0; n < 4; n++) {

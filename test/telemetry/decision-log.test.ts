@@ -321,6 +321,46 @@ describe('a decision log that fails', () => {
   });
 });
 
+describe('a stolen token', () => {
+  test('is told as such, with who presented it and whose it is, and vouches for nobody', async () => {
+    const misuse = {
+      token: { ...ordersToken, claims: { jti: 's3cret' } },
+      boundBy: 'x5t#S256' as const,
+      boundTo: 'q'.repeat(43),
+    };
+    const sink = new Sink();
+    const log = createDecisionLog({ labels: {}, destination: sink, onDrop: () => undefined });
+    log.record(
+      await observe(undefined, {
+        token: { verify: () => ({ ...refuse('token_binding_mismatch', 'x'), misuse }) },
+      }),
+    );
+    const [event] = sink.events();
+    expect(event).toMatchObject({
+      outcome: 'deny',
+      reason: 'token_binding_mismatch',
+      spiffe_id: frontend.spiffeId,
+      theft: {
+        presented_by: frontend.spiffeId,
+        issuer: ordersToken.issuer,
+        subject: 'alice',
+        client_id: 'frontend',
+        bound_by: 'x5t#S256',
+        bound_to: 'q'.repeat(43),
+      },
+    });
+    for (const name of ['issuer', 'subject', 'client_id']) expect(event).not.toHaveProperty(name);
+    expect(sink.text).not.toContain('s3cret');
+  });
+
+  test('is not told of what was merely refused', async () => {
+    const sink = new Sink();
+    const log = createDecisionLog({ labels: {}, destination: sink, onDrop: () => undefined });
+    log.record(await observe(undefined, { token: { verify: () => refuse('token_expired', 'x') } }));
+    expect(sink.events()[0]).not.toHaveProperty('theft');
+  });
+});
+
 describe('standard output', () => {
   const MODULE = new URL('../../dist/telemetry/decision-log.js', import.meta.url).href;
 

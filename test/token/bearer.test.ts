@@ -1,23 +1,39 @@
-import { readBearer } from '../../src/token/bearer.js';
+import { readCredential } from '../../src/token/bearer.js';
 import { refused } from './support.js';
+
+function read(lines: readonly string[], maxBytes: number) {
+  const credential = readCredential(lines, maxBytes);
+  return 'token' in credential ? credential.token : credential;
+}
 
 describe('the authorization header', () => {
   test.each(['Bearer a.b.c', 'bearer a.b.c', 'BEARER a.b.c', 'Bearer   a.b.c'])(
     'of %j holds a token',
     (line) => {
-      expect(readBearer([line], 100)).toBe('a.b.c');
+      expect(read([line], 100)).toBe('a.b.c');
+    },
+  );
+
+  test.each(['DPoP a.b.c', 'dpop a.b.c', 'DPOP   a.b.c'])(
+    'of %j holds a token that a proof goes with',
+    (line) => {
+      expect(readCredential([line], 100)).toEqual({ scheme: 'dpop', token: 'a.b.c' });
+      expect(readCredential(['bEarer a.b.c'], 100)).toEqual({ scheme: 'bearer', token: 'a.b.c' });
     },
   );
 
   test.each(['Bearer AZaz09-._~+/==', 'Bearer a='])('of %j is a token68', (line) => {
-    expect(readBearer([line], 100)).toBe(line.slice(7));
+    expect(read([line], 100)).toBe(line.slice(7));
   });
 
   test.each([
     ['no header', [], 'token_missing'],
     ['an empty one', [''], 'token_missing'],
     ['Basic', ['Basic YWxpY2U6eA=='], 'token_missing'],
-    ['DPoP', ['DPoP a.b.c'], 'token_malformed'],
+    ['DPoP without a token', ['DPoP'], 'token_malformed'],
+    ['a tab after DPoP', ['DPoP\ta.b.c'], 'token_malformed'],
+    ['a comma after a DPoP token', ['DPoP a.b.c,'], 'token_duplicate'],
+    ['a scheme that begins like DPoP', ['DPoPs a.b.c'], 'token_missing'],
     ['a scheme that only begins alike', ['BearerToken a.b.c'], 'token_missing'],
     ['a token without a scheme', ['a.b.c'], 'token_missing'],
     ['a space before the scheme', [' Bearer a.b.c'], 'token_malformed'],
@@ -41,19 +57,19 @@ describe('the authorization header', () => {
     ['JSON', ['Bearer {"payload":"x"}'], 'token_malformed'],
     ['too much of what is no token', [`Bearer ${'{'.repeat(101)}`], 'token_too_large'],
   ])('with %s is refused', (_, lines, code) => {
-    expect(readBearer(lines, 100)).toEqual(refused(code));
+    expect(read(lines, 100)).toEqual(refused(code));
   });
 
   test('may hold exactly as many bytes of token as allowed', () => {
-    expect(readBearer([`Bearer ${'a'.repeat(100)}`], 100)).toHaveLength(100);
-    expect(readBearer([`Bearer ${'a'.repeat(101)}`], 100)).toEqual(refused('token_too_large'));
-    expect(readBearer([`Bearer ${' '.repeat(500)}${'a'.repeat(100)}`], 100)).toHaveLength(100);
+    expect(read([`Bearer ${'a'.repeat(100)}`], 100)).toHaveLength(100);
+    expect(read([`Bearer ${'a'.repeat(101)}`], 100)).toEqual(refused('token_too_large'));
+    expect(read([`Bearer ${' '.repeat(500)}${'a'.repeat(100)}`], 100)).toHaveLength(100);
   });
 
   test.each(['\n', '\r', '\u2028', '\u2029', 'é', 'x\u2028'])(
     'with spaces beyond counting before %j is refused like any other',
     (end) => {
-      expect(readBearer([`Bearer${' '.repeat(60_000)}${end}`], 100)).toEqual(refused('token_malformed'));
+      expect(read([`Bearer${' '.repeat(60_000)}${end}`], 100)).toEqual(refused('token_malformed'));
     },
   );
 
@@ -64,6 +80,6 @@ describe('the authorization header', () => {
       ['Bearer s3cret,'],
       [`Bearer s3cret${'a'.repeat(100)}`],
     ])
-      expect(JSON.stringify(readBearer(lines, 100))).not.toContain('s3cret');
+      expect(JSON.stringify(read(lines, 100))).not.toContain('s3cret');
   });
 });

@@ -4,7 +4,11 @@ import type { Algorithm } from '../../src/jws/algorithms.js';
 import { parseKeySet, type KeySet } from '../../src/jws/key-set.js';
 import type { KeySource, KeySourceStatus } from '../../src/token/key-source.js';
 import type { TokenRequest } from '../../src/token/types.js';
-import { createTokenVerifier, type TrustedIssuer } from '../../src/token/verifier.js';
+import {
+  createTokenVerifier,
+  type TokenVerifierOptions,
+  type TrustedIssuer,
+} from '../../src/token/verifier.js';
 
 export const NOW = Date.UTC(2030, 0, 1);
 
@@ -138,10 +142,7 @@ export function trust(keys: KeySource, rules: Partial<TrustedIssuer> = {}): Trus
 }
 
 /** A verifier whose clock the test holds, and a short way to ask it. */
-export function verifierOf(
-  issuers: readonly TrustedIssuer[],
-  limits: { readonly maxBytes?: number; readonly cacheSize?: number } = {},
-) {
+export function verifierOf(issuers: readonly TrustedIssuer[], limits: Partial<TokenVerifierOptions> = {}) {
   const clock = { now: NOW };
   const verifier = createTokenVerifier({ issuers, maxBytes: 8192, ...limits, now: () => clock.now });
   const verify = (token: string, request: Partial<TokenRequest> = {}) =>

@@ -26,6 +26,7 @@ describe('an access token', () => {
     const { verify } = await setUp();
     const more = { scope: 'orders:read orders:write', nbf: SECONDS, aud: ['x', 'orders'] };
     expect(await verify(await key.token(more))).toEqual({
+      bindings: [],
       issuer: ISSUER,
       subject: 'alice',
       clientId: 'frontend',

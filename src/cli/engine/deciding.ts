@@ -66,6 +66,8 @@ export async function startDeciding(config: Config, options: DecidingOptions): P
     token: sources.tokens.verifier,
     tokenMode: config.token.mode,
     revocations: sources.revocation.check,
+    binding: config.token.binding,
+    dpop: sources.tokens.dpop,
     policy: () => policies.current(),
     entrypoint: config.policy.entrypoint,
     now,

@@ -1,11 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import type { Config, IssuerConfig } from '../../config/schema.js';
+import type { DpopTerms } from '../../decision/pipeline.js';
 import { shareFeeds } from '../../feed/shared.js';
 import { createKeySource, type KeySource, type KeySourceStatus } from '../../token/key-source.js';
 import type { TokenVerifier } from '../../token/types.js';
 import { createTokenVerifier, type TrustedIssuer } from '../../token/verifier.js';
 import { issuerRules } from '../issuer-rules.js';
 import { startIntrospection } from './introspection.js';
+import { startDpop } from './dpop.js';
 import { standing, type EnginePart, type PartOptions } from './part.js';
 
 /** Milliseconds that the first fetch of keys may hold up readiness. */
@@ -13,6 +15,7 @@ const FIRST_KEYS = 5_000;
 
 export interface TokensPart extends EnginePart {
   readonly verifier: TokenVerifier;
+  readonly dpop: DpopTerms;
   status(): readonly KeySourceStatus[];
   /**
    * Resolves when every issuer was asked once, or after {@link FIRST_KEYS}: an issuer that does not answer must not
@@ -21,16 +24,29 @@ export interface TokensPart extends EnginePart {
   readonly firstKeys: Promise<void>;
 }
 
-/** The issuers, their keys and the stage that leans on them. */
-export function startTokens(config: Config, { hub, now }: PartOptions): TokensPart {
+/**
+ * The issuers, their keys and the stage that leans on them.
+ *
+ * @throws Failure for what the operator has to mend
+ */
+export function startTokens(config: Config, part: PartOptions): TokensPart {
+  const { hub, now } = part;
+  const dpop = startDpop(config.token, part);
   const options = { hub: shareFeeds(hub), now };
   const issuers = config.token.issuers.map((issuer) => trustedIssuer(issuer, options));
   const sources = issuers.flatMap(({ keys }) => keys ?? []);
   const status = () => sources.map((keys) => keys.status());
-  const asked = Promise.all(sources.map((keys) => keys.start()));
+  const asked = Promise.all([dpop.started, ...sources.map((keys) => keys.start())]);
 
   return {
-    verifier: createTokenVerifier({ issuers, maxBytes: config.token.max_bytes, now }),
+    verifier: createTokenVerifier({
+      issuers,
+      maxBytes: config.token.max_bytes,
+      binding: config.token.binding,
+      dpop: dpop.verifier,
+      now,
+    }),
+    dpop: dpop.terms,
     status,
     firstKeys: Promise.race([asked.then(() => {}), elapsed(FIRST_KEYS)]),
     checks: () =>
@@ -42,6 +58,7 @@ export function startTokens(config: Config, { hub, now }: PartOptions): TokensPa
       ),
     standings: () => status().map(({ issuer, lastError }) => [`keys of ${issuer}`, lastError] as const),
     stop() {
+      dpop.stop();
       for (const keys of sources) keys.stop();
     },
   };

@@ -1,0 +1,53 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+
+/**
+ * Nonces for DPoP proofs (RFC 9449 section 9) that nobody has to remember: a time, and an HMAC over it. Whoever has
+ * the secret takes them, in any worker and on any replica.
+ */
+export interface Nonces {
+  /** One to hand out; undefined while there is no secret. */
+  current(now: number): string | undefined;
+  /** When a nonce was made (milliseconds since the epoch); undefined where it is none of ours, or too old. */
+  madeAt(nonce: string, now: number): number | undefined;
+}
+
+export interface NoncesOptions {
+  /** The first one makes nonces, any of them recognises one. */
+  readonly secrets: () => readonly Buffer[];
+  /** Milliseconds for which a nonce is taken. */
+  readonly lifetime: number;
+}
+
+const TIME_BYTES = 6;
+const MAC_BYTES = 16;
+
+export function createNonces({ secrets, lifetime }: NoncesOptions): Nonces {
+  let last: { readonly nonce: string; readonly at: number; readonly secret: Buffer } | undefined;
+
+  return {
+    current(now) {
+      const [secret] = secrets();
+      if (secret === undefined) return undefined;
+      // One serves for a while, but not for so long that a client gets one which is about to expire.
+      if (last?.secret === secret && now >= last.at && now - last.at < lifetime / 4) return last.nonce;
+      const time = Buffer.alloc(TIME_BYTES);
+      time.writeUIntBE(now, 0, TIME_BYTES);
+      last = { nonce: Buffer.concat([time, mac(secret, time)]).toString('base64url'), at: now, secret };
+      return last.nonce;
+    },
+
+    madeAt(nonce, now) {
+      const bytes = Buffer.from(nonce, 'base64url');
+      if (bytes.length !== TIME_BYTES + MAC_BYTES || bytes.toString('base64url') !== nonce) return undefined;
+      const time = bytes.subarray(0, TIME_BYTES);
+      const theirs = bytes.subarray(TIME_BYTES);
+      if (!secrets().some((secret) => timingSafeEqual(mac(secret, time), theirs))) return undefined;
+      const at = time.readUIntBE(0, TIME_BYTES);
+      return now - at < lifetime ? at : undefined;
+    },
+  };
+}
+
+function mac(secret: Buffer, time: Buffer): Buffer {
+  return createHmac('sha256', secret).update('dpop nonce').update(time).digest().subarray(0, MAC_BYTES);
+}
