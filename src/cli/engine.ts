@@ -74,12 +74,14 @@ export async function startEngine(config: Config, { log, decisions }: EngineOpti
     readiness,
     protectedRoutes: [{ path: '/revocations', handle: sources.revocation.desk }],
   });
-  const server = await startGrpcServer({ address: config.listen.grpc, check: deciding.check }).catch(
-    async (error: Error) => {
-      await admin?.close();
-      throw new Failure(error.message);
-    },
-  );
+  const server = await startGrpcServer({
+    address: config.listen.grpc,
+    check: deciding.check,
+    onDrop: (cause) => metrics.requestDropped(cause),
+  }).catch(async (error: Error) => {
+    await admin?.close();
+    throw new Failure(error.message);
+  });
   await sources.tokens.firstKeys;
   changes.tell();
   phase = 'serving';

@@ -2,6 +2,7 @@ import type { ServerHttp2Stream } from 'node:http2';
 import type { Arrival, Arrivals } from './arrivals.js';
 import { frame, readTimeout, tooLarge, unframe } from './frame.js';
 import { STATUS, type GrpcFault } from './status.js';
+import type { Turns, Waiting } from './turns.js';
 
 /** One unary call that has arrived whole. */
 export interface UnaryCall {
@@ -19,7 +20,20 @@ export type UnaryMethod = (call: UnaryCall) => void;
 export interface CallLimits {
   /** Bytes of one message, decompressed. */
   readonly maxMessageBytes: number;
+  /** Who is served when; without it each call is served as it comes. */
+  readonly turns?: Turns;
+  /** A call that was never looked at, and why. */
+  readonly onDrop?: (cause: CallDrop) => void;
 }
+
+/**
+ * Why a call is not looked at.
+ *
+ * - `cancelled`: its caller gave up while it waited for its turn;
+ * - `deadline`: its caller's time was over before it was its turn;
+ * - `overload`: too many wait already.
+ */
+export type CallDrop = 'cancelled' | 'deadline' | 'overload';
 
 /** The request's headers, as node:http2 has them. */
 export interface CallHeaders {
@@ -34,7 +48,7 @@ const TRAILERS = { 'grpc-status': '0' };
  * One unary call over one stream. A class with its listeners on the prototype: a closure for each of them, at
  * each request, would be half of what the call costs.
  */
-export class StreamCall implements UnaryCall {
+export class StreamCall implements UnaryCall, Waiting {
   message: Buffer = EMPTY;
   deadline = Number.POSITIVE_INFINITY;
   private chunks: Buffer[] | undefined;
@@ -42,6 +56,8 @@ export class StreamCall implements UnaryCall {
   /** Bytes of what was received that count against what all may hold. */
   private held = 0;
   private answered = false;
+  /** Its request is here, and it is not its turn yet. */
+  private waits = false;
   private timer: NodeJS.Timeout | undefined;
   private readonly arrival: Arrival;
 
@@ -83,9 +99,30 @@ export class StreamCall implements UnaryCall {
 
   /** The request is here. */
   begin(): void {
+    if (this.answered) return this.release();
+    const timeout = this.headers['grpc-timeout'];
+    if (timeout !== undefined) {
+      const left = readTimeout(typeof timeout === 'string' ? timeout : '');
+      if (typeof left !== 'number') return this.fail(left);
+      this.deadline = Date.now() + left;
+    }
+    const { turns } = this.limits;
+    this.waits = true;
+    if (turns === undefined) return this.run();
+    if (!turns.offer(this.stream.session ?? this.stream, this)) {
+      this.drop('overload');
+      this.fail({ status: STATUS.UNAVAILABLE, message: 'too many requests are waiting' });
+    } else if (this.waits && this.deadline !== Number.POSITIVE_INFINITY) this.limitTime();
+  }
+
+  /** It is its turn. */
+  run(): void {
+    if (!this.waits) return;
+    if (this.cancelled) return this.drop('cancelled');
+    if (this.timer !== undefined && Date.now() >= this.deadline) return this.tooLate();
+    this.waits = false;
     const { chunks } = this;
     this.release();
-    if (this.answered) return;
     const body = chunks === undefined ? EMPTY : chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
     const encoding = this.headers['grpc-encoding'];
     const message = unframe(
@@ -94,24 +131,26 @@ export class StreamCall implements UnaryCall {
       this.limits.maxMessageBytes,
     );
     if (!Buffer.isBuffer(message)) return this.fail(message);
-    const timeout = this.headers['grpc-timeout'];
-    if (timeout !== undefined) {
-      const left = readTimeout(typeof timeout === 'string' ? timeout : '');
-      if (typeof left !== 'number') return this.fail(left);
-      this.deadline = Date.now() + left;
-    }
     this.message = message;
     this.method(this);
-    if (!this.answered && this.deadline !== Number.POSITIVE_INFINITY) this.limitTime();
+    if (!this.answered && this.timer === undefined && this.deadline !== Number.POSITIVE_INFINITY)
+      this.limitTime();
+  }
+
+  private drop(cause: CallDrop): void {
+    this.waits = false;
+    this.limits.onDrop?.(cause);
+  }
+
+  private tooLate(): void {
+    if (this.waits) this.drop('deadline');
+    this.fail({ status: STATUS.DEADLINE_EXCEEDED, message: 'the deadline has passed' });
   }
 
   /** A call that has its answer later: at its deadline it has one all the same. */
   private limitTime(): void {
     const left = Math.min(Math.max(0, this.deadline - Date.now()), 2 ** 31 - 1);
-    this.timer = setTimeout(
-      () => this.fail({ status: STATUS.DEADLINE_EXCEEDED, message: 'the deadline has passed' }),
-      left,
-    );
+    this.timer = setTimeout(() => this.tooLate(), left);
   }
 
   /**
@@ -120,6 +159,7 @@ export class StreamCall implements UnaryCall {
    */
   end(): void {
     clearTimeout(this.timer);
+    if (this.waits) this.drop('cancelled');
     this.arrivals.settled(this.arrival);
     this.release();
     this.stream.call = undefined;

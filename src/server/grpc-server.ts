@@ -2,10 +2,20 @@ import { chmod, stat, unlink } from 'node:fs/promises';
 import { createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import { connect, type AddressInfo } from 'node:net';
 import { Arrivals } from './arrivals.js';
-import { ignore, isOver, respondWithFault, StreamCall, type CallHeaders, type UnaryMethod } from './call.js';
+import {
+  ignore,
+  isOver,
+  respondWithFault,
+  StreamCall,
+  type CallDrop,
+  type CallHeaders,
+  type CallLimits,
+  type UnaryMethod,
+} from './call.js';
 import { Health } from './health.js';
 import { Liveness } from './liveness.js';
 import { STATUS } from './status.js';
+import { Turns } from './turns.js';
 
 const SERVICE = 'envoy.service.auth.v3.Authorization';
 
@@ -21,6 +31,9 @@ const WINDOW = 4 * 1024 * 1024;
 /** Bytes that requests may hold together before they are whole. */
 const MAX_ARRIVING = 256 * 1024 * 1024;
 
+/** Requests that may wait for their turn together. Serving that many takes longer than callers wait. */
+const MAX_WAITING = 10_000;
+
 /** Milliseconds: how long a request may take to arrive and its answer to be taken, and how often what hangs is looked for. */
 const UPKEEP = 30_000;
 
@@ -35,6 +48,10 @@ export interface GrpcServerOptions {
   readonly upkeep?: number;
   /** Bytes that requests may hold together before they are whole. Default 256 MiB. */
   readonly maxArriving?: number;
+  /** Requests that may wait for their turn. Default 10,000. */
+  readonly maxWaiting?: number;
+  /** A request was not looked at, and why. */
+  readonly onDrop?: (cause: CallDrop) => void;
 }
 
 export interface GrpcServer {
@@ -57,7 +74,7 @@ export interface GrpcServer {
  * @throws Error that names `listen.grpc`, when the address cannot be bound
  */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
-  const { upkeep = UPKEEP, maxArriving = MAX_ARRIVING } = options;
+  const { upkeep = UPKEEP, maxArriving = MAX_ARRIVING, maxWaiting = MAX_WAITING } = options;
   const arrivals = new Arrivals(maxArriving);
   const liveness = new Liveness();
   const health = new Health(SERVICE, arrivals);
@@ -72,7 +89,12 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     sessions.add(session);
     liveness.watch(session);
   });
-  server.on('stream', (stream, headers) => route(stream, headers, options.check, health, arrivals));
+  const limits: CallLimits = {
+    maxMessageBytes: MAX_REQUEST_BYTES,
+    turns: new Turns(maxWaiting),
+    ...(options.onDrop && { onDrop: options.onDrop }),
+  };
+  server.on('stream', (stream, headers) => route(stream, headers, options.check, limits, health, arrivals));
 
   const socket = socketPath(options.address);
   if (socket !== undefined) await removeStaleSocket(socket);
@@ -101,6 +123,7 @@ function route(
   stream: ServerHttp2Stream,
   headers: CallHeaders,
   check: UnaryMethod,
+  limits: CallLimits,
   health: Health,
   arrivals: Arrivals,
 ): void {
@@ -110,7 +133,6 @@ function route(
     if (!isOver(stream)) stream.respond({ ':status': 415 }, { endStream: true });
     return;
   }
-  const limits = { maxMessageBytes: MAX_REQUEST_BYTES };
   switch (headers[':path']) {
     case `/${SERVICE}/Check`:
       new StreamCall(stream, headers, check, limits, arrivals);
@@ -123,7 +145,8 @@ function route(
           const fault = health.check(call);
           if (fault) call.fail(fault);
         },
-        limits,
+        // Out of turn: whoever asks how the server is must not take a crowd for its death.
+        { maxMessageBytes: limits.maxMessageBytes },
         arrivals,
       );
       return;

@@ -42,6 +42,8 @@ export interface RevocationStanding {
 export interface Metrics {
   observe(observation: Observation): void;
   decisionLogDropped(cause: DropCause): void;
+  /** A request was not looked at. */
+  requestDropped(cause: RequestDrop): void;
   readonly policy: PolicyMetrics;
   /** Prometheus' text exposition format. */
   text(): Promise<string>;
@@ -50,6 +52,9 @@ export interface Metrics {
 
 /** `masking`: it could not be masked; `backpressure`: the sink was too slow; `failure`: anything else. */
 export type DropCause = 'masking' | 'backpressure' | 'failure';
+
+/** `cancelled`: its caller gave up; `deadline`: its caller's time was over; `overload`: too many waited. */
+export type RequestDrop = 'cancelled' | 'deadline' | 'overload';
 
 /** Seconds; from what a warm decision takes to what a caller waits at most. */
 const BUCKETS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
@@ -101,6 +106,13 @@ export function createMetrics(version: string, sources: FreshnessSources): Metri
     registers,
   });
   for (const cause of ['masking', 'backpressure', 'failure']) dropped.inc({ cause }, 0);
+  const requests = new Counter({
+    name: 'countersign_requests_dropped_total',
+    help: 'Requests that were not looked at.',
+    labelNames: ['cause'],
+    registers,
+  });
+  for (const cause of ['cancelled', 'deadline', 'overload']) requests.inc({ cause }, 0);
   const build = new Gauge({
     name: 'countersign_build_info',
     help: 'Always 1; the labels tell what runs.',
@@ -123,6 +135,7 @@ export function createMetrics(version: string, sources: FreshnessSources): Metri
     },
     policy: createPolicyMetrics(registers),
     decisionLogDropped: (cause) => dropped.inc({ cause }),
+    requestDropped: (cause) => requests.inc({ cause }),
     text: () => registry.metrics(),
     contentType: registry.contentType,
   };

@@ -23,6 +23,10 @@ class Counting extends LRUCache<object, object> {
 
 /** What every cache is where there is none: it takes everything and has nothing. */
 class Forgetful extends LRUCache<object, object> {
+  constructor(options: LRUCache.Options<object, object, unknown>) {
+    super({ ...options, max: 1 });
+  }
+
   override get(): undefined {
     misses++;
     return undefined;

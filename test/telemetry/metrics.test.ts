@@ -58,6 +58,7 @@ describe('metrics', () => {
       'countersign_policy_reload_duration_seconds histogram',
       'countersign_policy_reload_failing gauge bundle',
       'countersign_policy_reload_total counter result',
+      'countersign_requests_dropped_total counter cause',
       'countersign_revocations gauge',
       'countersign_revocations_failing gauge',
       'countersign_revocations_unreachable_timestamp_seconds gauge',
