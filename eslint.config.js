@@ -18,6 +18,7 @@ export const ARROWS = {
   token: { may: ['errors', 'json', 'feed', 'jws'], types: ['identity'] },
   rego: { may: ['errors'], types: ['policy'] },
   revocation: { may: ['errors', 'json', 'feed', 'jws', 'identity'], types: ['token'] },
+  valkey: { may: ['jws', 'revocation'] },
   decision: { may: ['errors', 'json', 'identity', 'token', 'policy', 'revocation'] },
   envoy: { may: ['errors', 'json'], types: ['decision'] },
   telemetry: { may: ['errors', 'json'], types: ['decision'] },

@@ -60,7 +60,7 @@ export async function startEngine(config: Config, { log, decisions }: EngineOpti
 
   let phase: 'starting up' | 'serving' | 'shutting down' = 'starting up';
   const readiness = (): Readiness => ({
-    ready: phase === 'serving' && policies.current() !== undefined,
+    ready: phase === 'serving' && policies.current() !== undefined && sources.revocation.ready(),
     checks: {
       serving: phase === 'serving' ? { ok: true } : { ok: false, detail: phase },
       ...policyChecks(policies),

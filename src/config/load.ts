@@ -90,11 +90,23 @@ function resolvePaths(config: Config, folder: string): Config {
 type At = (path: string) => string;
 
 function resolveRevocationPaths(revocation: Config['revocation'], at: At): Config['revocation'] {
-  const { file, persistence_directory: kept } = revocation;
+  const { file, persistence_directory: kept, store } = revocation;
   return {
     ...revocation,
     ...(file !== undefined && { file: at(file) }),
     ...(kept !== undefined && { persistence_directory: at(kept) }),
+    ...(store && { store: resolveStorePaths(store, at) }),
+  };
+}
+
+type StoreConfig = NonNullable<Config['revocation']['store']>;
+
+function resolveStorePaths(store: StoreConfig, at: At): StoreConfig {
+  const { password_file: password, ca } = store;
+  return {
+    ...store,
+    ...(password !== undefined && { password_file: at(password) }),
+    ...(ca !== undefined && { ca: at(ca) }),
   };
 }
 

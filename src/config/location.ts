@@ -86,7 +86,7 @@ export function isPlainHttp(text: string): boolean {
 }
 
 /** `hostname` as the WHATWG URL parser gives it: IPv4 in dotted form, IPv6 in brackets and shortened. */
-function isLoopback(hostname: string): boolean {
+export function isLoopback(hostname: string): boolean {
   return (
     hostname === 'localhost' || hostname === '[::1]' || (isIPv4(hostname) && hostname.startsWith('127.'))
   );

@@ -1,5 +1,17 @@
 import { z } from 'zod';
-import { path } from './checks.js';
+import { checkAcross, isMapping, path } from './checks.js';
+import type { Fault } from './problem.js';
+import { storeSchema } from './store-schema.js';
+
+/** Two places that could differ. */
+function* twoPlaces(revocation: unknown): Iterable<[PropertyKey[], Fault]> {
+  if (!isMapping(revocation) || revocation.store === undefined) return;
+  if (revocation.persistence_directory === undefined) return;
+  yield [
+    ['persistence_directory'],
+    { wrong: 'is given beside store, which keeps the same', mend: 'leave one of the two out' },
+  ];
+}
 
 /** `revocation`: what was taken back before its time. */
 export const revocationSchema = z
@@ -8,6 +20,9 @@ export const revocationSchema = z
     persistence_directory: path(
       'A folder where what a running server is told is kept, for one server without a store. It is made where it is not there.',
     ).optional(),
+    store: storeSchema
+      .optional()
+      .describe('Where what one replica is told is kept, and heard by all that share it.'),
     max_entries: z
       .int()
       .min(1)
@@ -15,5 +30,6 @@ export const revocationSchema = z
       .default(100_000)
       .describe('The most entries that are kept. More are refused: none ever makes room for another.'),
   })
+  .check(checkAcross(twoPlaces))
   .prefault({})
   .describe('What was taken back: tokens, subjects, sessions, clients, issuers and workloads.');

@@ -93,9 +93,9 @@ export function createRevocationAuthority(options: AuthorityOptions): Revocation
       if (standing.loaded && standing.unreachableSince === undefined) return;
       load({ unreachableSince: undefined, storeError: undefined });
     },
-    lost(error) {
+    lost(error, since) {
       if (standing.storeError === error && standing.unreachableSince !== undefined) return;
-      tell({ unreachableSince: standing.unreachableSince ?? now(), storeError: error });
+      tell({ unreachableSince: standing.unreachableSince ?? since, storeError: error });
     },
     failing(error) {
       if (standing.storeError !== error) tell({ storeError: error });

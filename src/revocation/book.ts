@@ -16,14 +16,18 @@ export function shardOf(id: string): number {
 /** Where entries come from: what an operator's file holds, or what was said to a running server. */
 export type Layer = 'file' | 'said';
 
+type Shards = readonly Map<string, Revocation>[];
+const emptyShards = (): Shards => Array.from({ length: SHARDS }, () => new Map<string, Revocation>());
+
 /** All entries, in the one process that knows them. Others follow through {@link RevocationBook.shards}. */
 export class RevocationBook {
   readonly shards: readonly Cell<readonly Revocation[]>[];
-  private readonly layers: { readonly [layer in Layer]: Map<string, Revocation> } = {
-    file: new Map(),
-    said: new Map(),
+  private readonly layers: { readonly [layer in Layer]: Shards } = {
+    file: emptyShards(),
+    said: emptyShards(),
   };
   private readonly dirty = new Set<number>();
+  private count = 0;
 
   /**
    * @param start runs before the parts have their first state
@@ -33,55 +37,54 @@ export class RevocationBook {
   }
 
   get size(): number {
-    return this.layers.file.size + this.layers.said.size;
-  }
-
-  sizeOf(layer: Layer): number {
-    return this.layers[layer].size;
+    return this.count;
   }
 
   get(layer: Layer, id: string): Revocation | undefined {
-    return this.layers[layer].get(id);
+    return this.layers[layer][shardOf(id)]!.get(id);
   }
 
-  entries(layer: Layer): IterableIterator<Revocation> {
-    return this.layers[layer].values();
+  *entries(layer: Layer): IterableIterator<Revocation> {
+    for (const shard of this.layers[layer]) yield* shard.values();
   }
 
   put(layer: Layer, entry: Revocation): void {
-    const there = this.layers[layer].get(entry.id);
+    const number = shardOf(entry.id);
+    const shard = this.layers[layer][number]!;
+    const there = shard.get(entry.id);
     if (there !== undefined && sameEntry(there, entry)) return;
-    this.layers[layer].set(entry.id, entry);
-    this.dirty.add(shardOf(entry.id));
+    if (there === undefined) this.count++;
+    shard.set(entry.id, entry);
+    this.dirty.add(number);
   }
 
   remove(layer: Layer, id: string): void {
-    if (this.layers[layer].delete(id)) this.dirty.add(shardOf(id));
+    const number = shardOf(id);
+    if (!this.layers[layer][number]!.delete(id)) return;
+    this.count--;
+    this.dirty.add(number);
   }
 
   /** From here on a layer holds these and no others. */
   replace(layer: Layer, entries: ReadonlyMap<string, Revocation>): void {
-    for (const id of this.layers[layer].keys()) if (!entries.has(id)) this.remove(layer, id);
+    for (const { id } of this.entries(layer)) if (!entries.has(id)) this.remove(layer, id);
     for (const entry of entries.values()) this.put(layer, entry);
   }
 
   /** Takes out what refuses nothing any more. @param now milliseconds since the epoch */
   sweep(now: number): void {
     for (const layer of ['file', 'said'] as const)
-      for (const { id, expires } of this.layers[layer].values())
+      for (const { id, expires } of this.entries(layer))
         if (expires !== undefined && now >= expires * 1000) this.remove(layer, id);
   }
 
   /** Hands out what changed, all of it at once. The first time, everything. */
   publish(): void {
-    const parts = new Map<number, Revocation[]>();
-    this.shards.forEach((cell, shard) => {
-      if (this.dirty.has(shard) || cell.latest() === undefined) parts.set(shard, []);
-    });
-    if (parts.size === 0) return;
-    for (const layer of Object.values(this.layers))
-      for (const entry of layer.values()) parts.get(shardOf(entry.id))?.push(entry);
+    const changed = this.shards.flatMap((cell, number) =>
+      this.dirty.has(number) || cell.latest() === undefined ? [[cell, number] as const] : [],
+    );
     this.dirty.clear();
-    for (const [shard, entries] of parts) this.shards[shard]!.set(entries);
+    const { file, said } = this.layers;
+    for (const [cell, number] of changed) cell.set([...file[number]!.values(), ...said[number]!.values()]);
   }
 }

@@ -69,6 +69,7 @@ export function createRevocationCheck({ shards, status, maxStale }: RevocationCh
       const found = index.ofIdentity(identity, now);
       return found && refuse('identity_revoked', told(found));
     },
+    available: (now) => unavailable(now) === undefined,
     token(token, identity, now) {
       if (index.size === 0) return undefined;
       const found = index.ofToken(token, identity, now);

@@ -11,7 +11,8 @@ export interface StoreSink {
   /** It answered. */
   reached(): void;
   /** It does not; others may have been told of revocations that this process knows nothing of. */
-  lost(error: string): void;
+  /** @param since milliseconds since the epoch: when it last did */
+  lost(error: string, since: number): void;
   /** It answers, but could not keep what it was given; undefined when it can again. */
   failing(error: string | undefined): void;
 }

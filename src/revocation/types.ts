@@ -48,5 +48,7 @@ type Revoked<Code extends RevocationCode> = Refusal<Code | 'revocation_unavailab
  */
 export interface RevocationCheck {
   identity(identity: WorkloadIdentity, now: number): Revoked<'identity_revoked'>;
+  /** Whether the list can be had: as long as it cannot, everything is refused. */
+  available(now: number): boolean;
   token(token: VerifiedToken, identity: WorkloadIdentity, now: number): Revoked<'token_revoked'>;
 }

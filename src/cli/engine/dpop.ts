@@ -5,6 +5,7 @@ import { createNonces } from '../../token/nonces.js';
 import type { PartOptions } from './part.js';
 import { nonceSecrets, type NonceSecrets } from './nonce-secrets.js';
 import { startReplay } from './replay.js';
+import { sharedReplayGuard } from './valkey.js';
 
 export interface DpopPart {
   readonly verifier: DpopVerifier;
@@ -19,7 +20,8 @@ export interface DpopPart {
  *
  * @throws Failure for a nonce secret that the operator has to mend
  */
-export function startDpop({ dpop }: Config['token'], options: PartOptions): DpopPart {
+export function startDpop(config: Config, options: PartOptions): DpopPart {
+  const { dpop } = config.token;
   const feed = options.hub.feed<NonceSecrets>('dpop nonce secrets', () => nonceSecrets(dpop.nonce_secret));
   let made: { readonly of: NonceSecrets | undefined; readonly secrets: readonly Buffer[] } = {
     of: undefined,
@@ -43,7 +45,7 @@ export function startDpop({ dpop }: Config['token'], options: PartOptions): Dpop
       origins: new Map(
         Object.entries(dpop.origins ?? {}).map(([host, origin]) => [host.toLowerCase(), origin]),
       ),
-      guard: startReplay(options),
+      guard: startReplay(options, sharedReplayGuard(config, options.now)),
     }),
     terms: { algorithms: dpop.algorithms.join(' '), nonceRequired, nonce: (now) => nonces.current(now) },
     started: feed.start(),

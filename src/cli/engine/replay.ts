@@ -7,7 +7,7 @@ const CAPACITY = 1_000_000;
 /**
  * Which proofs were used, in one memory for all workers.
  *
- * @param shared takes its place where replicas share a store, which outlives them: then nothing is unknown to it
+ * @param shared takes its place where replicas share a store, which outlives them
  */
 export function startReplay(
   { hub, now }: Pick<PartOptions, 'hub' | 'now'>,

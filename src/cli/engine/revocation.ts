@@ -17,6 +17,7 @@ import type { Revocation, RevocationCheck } from '../../revocation/types.js';
 import { Failure } from '../failure.js';
 import { fileHints, fingerprint } from '../policy-files.js';
 import type { EnginePart, PartOptions } from './part.js';
+import { sharedRevocations } from './valkey.js';
 
 export interface RevocationPart extends EnginePart {
   /** Absent where nothing is configured that could revoke anything: then it costs nothing. */
@@ -24,6 +25,8 @@ export interface RevocationPart extends EnginePart {
   /** What operators say and ask over `listen.admin`. */
   readonly desk: ReturnType<typeof createDesk>;
   status(): RevocationStatus | undefined;
+  /** Whether requests are decided: not before the list was read, and not with one that is too old. */
+  ready(): boolean;
 }
 
 /** Bytes. 100,000 entries with reasons take about 15 MB. */
@@ -40,10 +43,15 @@ const FILE_SETTLE = 50;
  * @throws Failure for a list that the operator has to mend
  */
 export async function startRevocation(config: Config, options: PartOptions): Promise<RevocationPart> {
-  const { file, persistence_directory: folder } = config.revocation;
+  const { file, persistence_directory: folder, store } = config.revocation;
   const deskOf = (ask: DeskOptions['ask']) =>
-    createDesk({ ask, kept: 'here', longestLife: (issuer) => longestLife(config, issuer), now: options.now });
-  if (file === undefined && folder === undefined) return nothing(deskOf(() => NOT_KEPT));
+    createDesk({
+      ask,
+      kept: store ? 'shared' : 'here',
+      longestLife: (issuer) => longestLife(config, issuer),
+      now: options.now,
+    });
+  if ((file ?? folder ?? store) === undefined) return nothing(deskOf(() => NOT_KEPT));
 
   const { hub } = options;
   let made: RevocationAuthority | undefined;
@@ -56,7 +64,7 @@ export async function startRevocation(config: Config, options: PartOptions): Pro
     'revocations',
     () => (question) => authority().answer(question),
   );
-  const check = createRevocationCheck({ shards, status, maxStale: 0 });
+  const check = createRevocationCheck({ shards, status, maxStale: store?.max_stale ?? 0 });
   await Promise.all([status, ...shards].map((feed) => feed.start()));
   const fatal = made?.fatal();
   if (fatal !== undefined) throw new Failure(`revocation: ${fatal}`);
@@ -66,6 +74,7 @@ export async function startRevocation(config: Config, options: PartOptions): Pro
     check,
     desk: deskOf(ask),
     status: () => status.latest(),
+    ready: () => check.available(options.now()),
     checks() {
       const { loaded, unreachableSince, fileError, storeError } = status.latest() ?? { loaded: false };
       const detail = [fileError, storeError].filter((error) => error !== undefined).join('; ');
@@ -89,7 +98,14 @@ export async function startRevocation(config: Config, options: PartOptions): Pro
 }
 
 function nothing(desk: RevocationPart['desk']): RevocationPart {
-  return { desk, status: () => undefined, checks: () => ({}), standings: () => [], stop() {} };
+  return {
+    desk,
+    status: () => undefined,
+    ready: () => true,
+    checks: () => ({}),
+    standings: () => [],
+    stop() {},
+  };
 }
 
 /** The longest that a token which was issued by now may be accepted, by the issuer's own bound or by the largest. */
@@ -103,12 +119,16 @@ function longestLife({ token }: Config, issuer: string | undefined): number {
 }
 
 function createAuthority(config: Config, { log, now }: PartOptions): RevocationAuthority {
-  const { file, max_entries: maxEntries, persistence_directory: folder } = config.revocation;
+  const { file, max_entries: maxEntries, persistence_directory: folder, store } = config.revocation;
   const onTorn = () =>
     log.warn({ folder }, 'the last line of the log of revocations was cut short; it was never confirmed');
   return createRevocationAuthority({
     readFile: file === undefined ? undefined : () => readList(file, maxEntries, now()),
-    store: folder === undefined ? undefined : createLogStore({ folder, maxEntries, now, onTorn }),
+    store: store
+      ? sharedRevocations(store, maxEntries, now)
+      : folder === undefined
+        ? undefined
+        : createLogStore({ folder, maxEntries, now, onTorn }),
     now,
     onAudit: ({ action, entry, from }) => log.info({ audit: `revocation ${action}`, from, entry }, action),
   });

@@ -31,7 +31,7 @@ export interface TokensPart extends EnginePart {
  */
 export function startTokens(config: Config, part: PartOptions): TokensPart {
   const { hub, now } = part;
-  const dpop = startDpop(config.token, part);
+  const dpop = startDpop(config, part);
   const options = { hub: shareFeeds(hub), now };
   const issuers = config.token.issuers.map((issuer) => trustedIssuer(issuer, options));
   const sources = issuers.flatMap(({ keys }) => keys ?? []);
