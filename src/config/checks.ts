@@ -19,19 +19,25 @@ export function matching(pattern: RegExp, fault: Fault) {
     .meta({ pattern: pattern.source });
 }
 
+type FaultsOf = (value: unknown) => Iterable<readonly [path: PropertyKey[], fault: Fault]>;
+
 /**
  * A check across a mapping or a list. It is made even where parts of the value are wrong, so that all
  * problems come at once: what it is given may be anything.
  */
-export function checkAcross<T>(
-  faultsOf: (value: unknown) => Iterable<readonly [path: PropertyKey[], fault: Fault]>,
-) {
-  return z.superRefine<T>(
-    (value, context) => {
-      for (const [path, fault] of faultsOf(value)) context.addIssue(toIssue(fault, path, false));
-    },
-    { when: () => true },
-  );
+export function checkAcross<T>(faultsOf: FaultsOf) {
+  return z.superRefine<T>(addFaults(faultsOf), { when: () => true });
+}
+
+/** The same, made only where every part is right by itself: what is wrong may be missing from what it is given. */
+export function checkTogether<T>(faultsOf: FaultsOf) {
+  return z.superRefine<T>(addFaults(faultsOf));
+}
+
+function addFaults<T>(faultsOf: FaultsOf): Parameters<typeof z.superRefine<T>>[0] {
+  return (value, context) => {
+    for (const [path, fault] of faultsOf(value)) context.addIssue(toIssue(fault, path, false));
+  };
 }
 
 function toIssue({ wrong, mend }: Fault, path: PropertyKey[], quote: boolean) {

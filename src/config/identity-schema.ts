@@ -1,11 +1,7 @@
 import { z } from 'zod';
-import { check, checkAcross, duration, isMapping, matching, optionalDuration, path } from './checks.js';
+import { check, checkAcross, checkTogether, duration, isMapping, matching } from './checks.js';
 import type { Fault } from './problem.js';
-
-const trustDomainName = matching(/^[a-z0-9._-]{1,255}$/, {
-  wrong: 'is not the name of a trust domain',
-  mend: 'write 1 to 255 of a-z, 0-9, dot, hyphen and underscore, without spiffe://',
-});
+import { absenceFaults, trustDomainsSchema, workloadApiSchema } from './trust-domain-schema.js';
 
 /** Segments of {@link templateFault}'s template: a placeholder, any one segment, or itself. */
 const TEMPLATE = /^(\/(\{namespace\}|\{service_account\}|\*|[A-Za-z0-9._-]+))+$/;
@@ -92,24 +88,8 @@ export const identitySchema = z
       .describe(
         "Where the workload's certificate is read: certificate is what Envoy itself saw in mTLS; xfcc is the client's element of x-forwarded-client-cert, for a proxy in front of Envoy that ends mTLS.",
       ),
-    trust_domains: z
-      .record(
-        trustDomainName,
-        z.strictObject({
-          bundle: path('The roots of the trust domain: PEM certificates, or a SPIFFE bundle (JSON).'),
-          max_stale: optionalDuration('0s', '365d', 'identity.max_stale, for this trust domain.'),
-        }),
-      )
-      .check(
-        check((domains) => {
-          if (Object.keys(domains).length > 0) return undefined;
-          return { wrong: 'names no trust domain', mend: 'add one, with the bundle that holds its roots' };
-        }),
-      )
-      .meta({ minProperties: 1 })
-      .describe(
-        'The trust domains whose workloads are known, by name. A workload of any other one is refused.',
-      ),
+    trust_domains: trustDomainsSchema,
+    workload_api: workloadApiSchema,
     kubernetes,
     xfcc: xfcc.optional(),
     max_stale: duration(
@@ -120,4 +100,5 @@ export const identitySchema = z
     ),
   })
   .check(checkAcross(sectionsOf))
+  .check(checkTogether(absenceFaults))
   .describe('Who the workload is: SPIFFE.');

@@ -65,7 +65,10 @@ function resolvePaths(config: Config, folder: string): Config {
     identity: {
       ...config.identity,
       trust_domains: Object.fromEntries(
-        domains.map(([name, domain]) => [name, { ...domain, bundle: at(domain.bundle) }]),
+        domains.map(([name, domain]) => [
+          name,
+          { ...domain, ...(domain.bundle !== undefined && { bundle: at(domain.bundle) }) },
+        ]),
       ),
     },
     token: {

@@ -157,9 +157,9 @@ class Domain {
   }
 
   status(): BundleStatus {
-    const { trustDomain, unavailable, certificates, jwtKeys } = this;
+    const { trustDomain, unavailable, certificates } = this;
     const { lastSuccess } = certificates;
-    const error = certificates.error() ?? jwtKeys.error();
+    const error = certificates.error();
     return {
       trustDomain,
       ...(unavailable !== undefined && { unavailable }),

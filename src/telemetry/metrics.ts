@@ -18,6 +18,8 @@ export interface FreshnessSources {
     /** Why nothing of the domain is trusted now; absent while something may be. */
     readonly unavailable?: string;
   }[];
+  /** The streams of the Workload API; none where it is not used. */
+  readonly workloadApi?: () => readonly { readonly stream: string; readonly lastSuccess?: number }[];
   /** The list of what was revoked; undefined where there is none. */
   readonly revocations?: () => RevocationStanding | undefined;
   readonly policy: () => { readonly revision: string; readonly loadedAt: number } | undefined;
@@ -184,6 +186,15 @@ function registerFreshness(registers: Registry[], sources: FreshnessSources): vo
     (made) => {
       for (const { trustDomain, lastSuccess } of sources.trustBundles())
         if (lastSuccess !== undefined) made.set({ trust_domain: trustDomain }, seconds(lastSuccess)!);
+    },
+  );
+  gauge(
+    'countersign_workload_api_last_message_timestamp_seconds',
+    'When the Workload API last sent something in this stream.',
+    ['stream'],
+    (made) => {
+      for (const { stream, lastSuccess } of sources.workloadApi?.() ?? [])
+        if (lastSuccess !== undefined) made.set({ stream }, seconds(lastSuccess)!);
     },
   );
   gauge(

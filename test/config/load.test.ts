@@ -20,6 +20,7 @@ test('what is left out has its default, durations in milliseconds', () => {
     identity: {
       source: 'certificate',
       max_stale: 86_400_000,
+      workload_api: { federated: 'listed', refresh: 60_000 },
       kubernetes: { path_template: '/ns/{namespace}/sa/{service_account}' },
       trust_domains: { 'example.org': { bundle: '/etc/countersign/example.org.pem' } },
     },

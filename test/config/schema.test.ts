@@ -69,7 +69,7 @@ const BAD: readonly [title: string, text: string, problem: string][] = [
   [
     'no trust domain',
     instead('\n    example.org: { bundle: ./example.org.pem }', ' {}'),
-    '2:18 identity.trust_domains: names no trust domain; add one, with the bundle that holds its roots',
+    '2:18 identity.trust_domains: names no trust domain; add one, with the source of its bundle',
   ],
   [
     'trust domains as a list',
@@ -99,7 +99,27 @@ const BAD: readonly [title: string, text: string, problem: string][] = [
   [
     'a trust domain without a bundle',
     instead('{ bundle: ./example.org.pem }', '{}'),
-    '3:5 identity.trust_domains["example.org"].bundle: is missing; add the key; it has no default',
+    '3:18 identity.trust_domains["example.org"]: has no source of its bundle; add one of bundle, workload_api',
+  ],
+  [
+    'a trust domain with two sources',
+    instead('pem }', 'pem, workload_api: true }'),
+    '3:61 identity.trust_domains["example.org"].workload_api: stands beside bundle; leave one: bundles are never merged',
+  ],
+  [
+    'a trust domain that has no use for the Workload API but says so',
+    instead('bundle: ./example.org.pem', 'workload_api: false'),
+    '3:34 identity.trust_domains["example.org"].workload_api: `false` is not one of its values; write true',
+  ],
+  [
+    'a Workload API on a TCP port',
+    instead('identity:', 'identity:\n  workload_api: { socket: tcp://127.0.0.1:8000 }'),
+    '2:27 identity.workload_api.socket: `tcp://127.0.0.1:8000` is a TCP address, behind which anybody may listen; write unix:// and an absolute path: unix:///run/spire/agent.sock',
+  ],
+  [
+    'a Workload API at a path without its scheme',
+    instead('identity:', 'identity:\n  workload_api: { socket: /run/spire/agent.sock }'),
+    '2:27 identity.workload_api.socket: `/run/spire/agent.sock` is no socket; write unix:// and an absolute path: unix:///run/spire/agent.sock',
   ],
   [
     'a bundle that is a URL',
@@ -362,7 +382,7 @@ test('all that is wrong comes at once, in the order of the file', () => {
     '1 listen.grpc',
     '1 listen.portt',
     '3 identity.trust_domains.A',
-    '3 identity.trust_domains.b.bundle',
+    '3 identity.trust_domains.b',
     '5 token.mode',
     '7 token.issuers[0].audiences',
     '7 token.issuers[0].issuer',

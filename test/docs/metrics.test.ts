@@ -22,6 +22,7 @@ describe('docs/metrics.md', () => {
     const metrics = createMetrics('1', {
       jwks: () => [{ issuer: 'i', keys: 1, stale: false, lastSuccess: 1 }],
       trustBundles: () => [{ trustDomain: 'd', lastSuccess: 1 }],
+      workloadApi: () => [{ stream: 'x509_bundles', lastSuccess: 1 }],
       policy: () => ({ revision: 'r', loadedAt: 1 }),
       bundles: () => [{ name: 'b', revision: 'r', lastSuccess: 1 }],
     });

@@ -22,6 +22,7 @@ function setUp() {
   const metrics = createMetrics('1.2.3', {
     jwks: () => state.jwks as never,
     trustBundles: () => state.trustBundles as never,
+    workloadApi: () => [{ stream: 'x509_bundles', lastSuccess: NOW }, { stream: 'jwt_bundles' }],
     policy: () => state.policy as never,
     bundles: () => state.bundles,
     revocations: () => state.revocations,
@@ -66,6 +67,7 @@ describe('metrics', () => {
       'countersign_stage_duration_seconds histogram stage',
       'countersign_trust_bundle_last_success_timestamp_seconds gauge trust_domain',
       'countersign_trust_bundle_unavailable gauge trust_domain',
+      'countersign_workload_api_last_message_timestamp_seconds gauge stream',
     ]);
     expect(text).toMatch(/^process_cpu_seconds_total /m);
     expect(text).toMatch(/^nodejs_eventloop_lag_seconds /m);
@@ -177,6 +179,10 @@ describe('metrics', () => {
     expect(
       before.get('countersign_trust_bundle_last_success_timestamp_seconds{trust_domain="example.org"}'),
     ).toBe(NOW / 1000);
+    const stream = (name: string) =>
+      `countersign_workload_api_last_message_timestamp_seconds{stream="${name}"}`;
+    expect(before.get(stream('x509_bundles'))).toBe(NOW / 1000);
+    expect(before.has(stream('jwt_bundles'))).toBe(false);
     const unavailable = 'countersign_trust_bundle_unavailable{trust_domain="example.org"}';
     expect(before.get(unavailable)).toBe(0);
     state.trustBundles = [{ trustDomain: 'example.org', unavailable: 'it is too old' }];

@@ -12,7 +12,7 @@ export interface Sources {
   readonly revocation: RevocationPart;
   /** All of them, in the order in which they are told. */
   readonly parts: readonly EnginePart[];
-  readonly freshness: Pick<FreshnessSources, 'jwks' | 'trustBundles' | 'revocations'>;
+  readonly freshness: Pick<FreshnessSources, 'jwks' | 'trustBundles' | 'workloadApi' | 'revocations'>;
   stop(): Promise<void>;
 }
 
@@ -35,6 +35,7 @@ export async function startSources(config: Config, options: PartOptions): Promis
     freshness: {
       jwks: () => tokens.status(),
       trustBundles: () => identity.status(),
+      workloadApi: () => identity.streams(),
       revocations: () => revocation.status(),
     },
     async stop() {

@@ -124,7 +124,9 @@ export async function decideRequest(
  * asked, and nothing is fetched: the certificate is minted here, and so is what vouches for it.
  */
 function knows(config: Config | undefined, trustDomain: string): boolean {
-  return config === undefined || Object.hasOwn(config.identity.trust_domains, trustDomain);
+  if (config === undefined) return true;
+  const { trust_domains: domains, workload_api: api } = config.identity;
+  return api.federated === 'all' || Object.hasOwn(domains, trustDomain);
 }
 
 function bundleOf({ name, bundlePem }: TrustDomain): TrustBundle {

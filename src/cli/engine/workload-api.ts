@@ -1,0 +1,76 @@
+import { socketFault } from '../../config/trust-domain-schema.js';
+import type { Config } from '../../config/schema.js';
+import type { Feed } from '../../feed/feed.js';
+import type { Fetched } from '../../feed/polled-feed.js';
+import type { BundleSource } from '../../identity/bundle-store.js';
+import { createWorkloadApi, type WorkloadApi } from '../../spiffe/workload-api.js';
+import { createWorkloadBundles, type WorkloadBundles } from '../../spiffe/workload-bundles.js';
+import { createWorkloadSvids, type ReceivedSvid } from '../../spiffe/workload-svids.js';
+import { Failure } from '../failure.js';
+import type { PartOptions, Standing } from './part.js';
+
+/** The agent whose Workload API is asked. */
+export interface Agent {
+  readonly bundles: WorkloadBundles;
+  /** Of every trust domain that it sends. */
+  everything(maxStale: number): readonly BundleSource[];
+  /** The X.509-SVIDs of this very process; not started yet, and not asked for before. */
+  svids(): Feed<Fetched<readonly ReceivedSvid[]>>;
+  standings(): readonly Standing[];
+  streams(): readonly { readonly stream: string; readonly lastSuccess?: number }[];
+  close(): void;
+}
+
+/** Whether any trust bundle comes from the Workload API. */
+export function usesAgent({ trust_domains: domains, workload_api: api }: Config['identity']): boolean {
+  return api.federated === 'all' || Object.values(domains).some(({ workload_api: used }) => used);
+}
+
+/** @throws Failure where no socket is configured, nor named by the environment */
+export function createAgent({ workload_api: api }: Config['identity'], { hub, now }: PartOptions): Agent {
+  const socketPath = socketPathOf(api.socket);
+  let client: WorkloadApi | undefined;
+  const options = {
+    // Where another process fetches, this one never opens the socket.
+    api: () => (client ??= createWorkloadApi(socketPath)),
+    refresh: api.refresh,
+    now,
+    hub,
+  };
+  const bundles = createWorkloadBundles(options);
+  let svids: Feed<Fetched<readonly ReceivedSvid[]>> | undefined;
+  return {
+    bundles,
+    everything: (maxStale) => bundles.trustDomains().map((name) => bundles.source(name, maxStale)),
+    svids: () => (svids ??= createWorkloadSvids(options)),
+    standings: () => [
+      ['trust bundles of the Workload API', bundles.x509.latest()?.lastError],
+      ['JWT bundles of the Workload API', bundles.jwt.latest()?.lastError],
+    ],
+    streams: () => [
+      { stream: 'x509_bundles', ...lastMessage(bundles.x509) },
+      { stream: 'jwt_bundles', ...lastMessage(bundles.jwt) },
+    ],
+    close: () => client?.close(),
+  };
+}
+
+function lastMessage(feed: Feed<Fetched<unknown>>): { lastSuccess?: number } {
+  const { lastSuccess } = feed.latest() ?? {};
+  return lastSuccess === undefined ? {} : { lastSuccess };
+}
+
+/** SPIFFE Workload Endpoint, section 4: what is configured, else what the environment says. */
+function socketPathOf(socket: string | undefined): string {
+  const [place, address] =
+    socket === undefined
+      ? ['SPIFFE_ENDPOINT_SOCKET', process.env.SPIFFE_ENDPOINT_SOCKET]
+      : ['identity.workload_api.socket', socket];
+  if (address === undefined || address === '')
+    throw new Failure(
+      'identity.workload_api.socket: is missing, and SPIFFE_ENDPOINT_SOCKET is not set; write where the agent listens, as in unix:///run/spire/agent.sock',
+    );
+  const fault = socketFault(address);
+  if (fault !== undefined) throw new Failure(`${place}: ${fault.wrong}; ${fault.mend}`);
+  return address.slice('unix://'.length);
+}
