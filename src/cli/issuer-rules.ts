@@ -1,6 +1,7 @@
 import type { IssuerConfig } from '../config/schema.js';
 import { matchSpiffeIds } from '../identity/spiffe-id-pattern.js';
 import { parseClaimPath, type ClaimMapping } from '../token/claim-mapping.js';
+import { workloadTable, workloadTemplate } from '../token/workload-rule.js';
 import type { TrustedIssuer } from '../token/verifier.js';
 
 export type IssuerRules = Pick<
@@ -14,6 +15,8 @@ export type IssuerRules = Pick<
   | 'claims'
   | 'presenters'
   | 'binding'
+  | 'workload'
+  | 'actor'
 >;
 
 /** What an issuer's tokens are held to, from its entry in the configuration; its keys come from elsewhere. */
@@ -27,8 +30,14 @@ export function issuerRules(issuer: IssuerRules): Omit<TrustedIssuer, 'keys'> {
     clockSkew: issuer.clock_skew,
     mapping: mapping(issuer.claims),
     ...(issuer.binding !== undefined && { binding: issuer.binding }),
+    ...(issuer.workload && { workload: workloadRule(issuer.workload) }),
+    ...(issuer.actor && { actor: workloadRule(issuer.actor) }),
     ...(issuer.presenters && { presenters: matchSpiffeIds(issuer.presenters) }),
   };
+}
+
+function workloadRule({ spiffe_id: template, claim, spiffe_ids: ids }: NonNullable<IssuerRules['workload']>) {
+  return template === undefined ? workloadTable(claim!, ids!) : workloadTemplate(template);
 }
 
 function mapping({ scopes, roles, groups }: IssuerRules['claims']): ClaimMapping {

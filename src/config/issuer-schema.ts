@@ -4,6 +4,7 @@ import { bindingSchema } from './binding-schema.js';
 import { check, checkAcross, duration, isMapping, matching } from './checks.js';
 import { claimMappingSchema } from './claim-mapping-schema.js';
 import { introspectionSchema } from './introspection-schema.js';
+import { workloadSchema } from './workload-schema.js';
 import { DISCOVERY, discoverableFault, jwksFault } from './location.js';
 import type { Fault } from './problem.js';
 
@@ -48,6 +49,14 @@ export const issuerSchema = z
       .optional()
       .describe(
         "The workloads that may present this issuer's tokens, as SPIFFE IDs: * stands for one segment of the path, ** at its end for one or more. Every known workload may where nothing is written.",
+      ),
+    workload: workloadSchema
+      .optional()
+      .describe("The workload that the claims of this issuer's tokens name: no other one may present them."),
+    actor: workloadSchema
+      .optional()
+      .describe(
+        'The same of tokens with act, by the claims of the outermost actor: it has to be the workload that presents the token.',
       ),
     binding: bindingSchema
       .optional()

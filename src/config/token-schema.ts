@@ -74,6 +74,17 @@ export const tokenSchema = z
         'What ties a token to who presents it is always checked; this says whether it has to be tied. required refuses plain bearer tokens, x5t#S256, dpop and spiffe all that are not tied in this way. An issuer and a route can ask for something else.',
       ),
     dpop: dpopSchema,
+    delegation: z
+      .strictObject({
+        max_depth: z
+          .int()
+          .min(0)
+          .max(16)
+          .default(4)
+          .describe('The most actors that act may name, nested in each other. 0 refuses delegated tokens.'),
+      })
+      .prefault({})
+      .describe('Tokens with which somebody acts for somebody else (act, RFC 8693).'),
     issuers: z
       .array(issuerSchema)
       .check(checkAcross(repeatedIssuers))

@@ -85,6 +85,12 @@ const TOKEN = object(
     actor: map(
       'The outermost `act` (RFC 8693): who acts now. Actors nested in it are history, and no ground to allow. Absent where the token has none.',
     ),
+    actors: {
+      type: 'array',
+      items: { type: 'object', additionalProperties: true },
+      description:
+        'The whole chain, the outermost first, each as it stands in the token, without those nested in it. Empty where the token has no `act`.',
+    },
     claims: map('All claims, as the token has them.'),
     issued_at: integer('`iat`, in seconds since the epoch. Absent where the token has none.'),
     expires_at: integer('`exp`, in seconds since the epoch.'),
@@ -103,6 +109,7 @@ const TOKEN = object(
     'scopes',
     'roles',
     'groups',
+    'actors',
     'claims',
     'expires_at',
     'binding',

@@ -80,6 +80,7 @@ function tokenInput(token: VerifiedToken): { readonly [name: string]: unknown } 
     roles: token.roles,
     groups: token.groups,
     actor: token.actor,
+    actors: token.actors,
     claims: token.claims,
     issued_at: token.issuedAt,
     expires_at: token.expiresAt,

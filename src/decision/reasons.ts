@@ -117,6 +117,7 @@ export const REASONS: { readonly [code in ReasonCode]: Reason } = {
   token_inactive: token,
   token_introspection_unavailable: unavailable,
   token_binding_required: token,
+  token_delegation_too_deep: token,
 
   // The proof of a token that is bound to a key. Without any, it is the token that is no good.
   dpop_proof_missing: token,

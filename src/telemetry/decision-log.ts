@@ -116,6 +116,14 @@ export function decisionEvent(
     ...(decision.detail !== undefined && { detail: decision.detail }),
     ...(identity && { spiffe_id: identity.spiffeId }),
     ...(token && { issuer: token.issuer, subject: token.subject, client_id: token.clientId }),
+    ...(token &&
+      token.actors.length > 0 && {
+        delegation: {
+          actors: token.actors.map(({ iss, sub, client_id }) => ({ iss, sub, client_id })),
+          jti: token.claims.jti,
+          txn: token.claims.txn,
+        },
+      }),
     ...(misuse && {
       theft: {
         presented_by: identity?.spiffeId,

@@ -29,7 +29,7 @@ export type ClaimCode =
 type Rejected = Refusal<ClaimCode>;
 
 /** Claims that passed, without the binding, which is about the request. */
-export type Claims = Omit<VerifiedToken, 'binding' | 'bindings'> & { readonly notBefore?: number };
+export type Claims = Omit<VerifiedToken, 'actors' | 'binding' | 'bindings'> & { readonly notBefore?: number };
 
 const RFC_9068_REQUIRED = ['iss', 'exp', 'aud', 'sub', 'client_id', 'iat', 'jti'];
 

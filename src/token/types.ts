@@ -26,6 +26,7 @@ export type TokenCode =
   | 'token_inactive'
   | 'token_introspection_unavailable'
   | 'token_binding_required'
+  | 'token_delegation_too_deep'
   | 'dpop_proof_missing'
   | 'dpop_proof_duplicate'
   | 'dpop_proof_invalid'
@@ -57,6 +58,8 @@ export interface VerifiedToken {
   readonly groups: readonly string[];
   /** The outermost `act` claim (RFC 8693 section 4.1), as it stands in the token. */
   readonly actor?: { readonly [name: string]: ExactJson };
+  /** The whole chain of actors, the outermost first, each without those nested in it; empty when there is none. */
+  readonly actors: readonly { readonly [name: string]: ExactJson }[];
   readonly claims: { readonly [name: string]: ExactJson };
   readonly issuedAt?: number;
   readonly expiresAt: number;

@@ -2,6 +2,8 @@ import * as crypto from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { isRefusal, refuse, type Refusal } from '../errors/refusal.js';
 import { sameAlgorithm, type Algorithm } from '../jws/algorithms.js';
+import { readActors } from './delegation.js';
+import type { WorkloadRule } from './workload-rule.js';
 import { readCredential, type Credential } from './bearer.js';
 import { bindingsOf, readConfirmation, type Bonds } from './binding.js';
 import { checkTime, readClaims, type ClaimRules, type Claims } from './claims.js';
@@ -29,6 +31,9 @@ export interface TrustedIssuer extends ClaimRules {
   readonly introspection?: IntrospectionRules;
   /** Whether a workload, by its SPIFFE ID, may present this issuer's tokens. Anybody may where it is absent. */
   readonly presenters?: (spiffeId: string) => boolean;
+  /** Who may present its tokens, by their claims; and by those of the outermost actor, where a token has one. */
+  readonly workload?: WorkloadRule;
+  readonly actor?: WorkloadRule;
   /** What is asked of its tokens' binding, over what the server asks of all. */
   readonly binding?: BindingRequirement;
 }
@@ -41,6 +46,8 @@ export interface TokenVerifierOptions {
   readonly cacheSize?: number;
   /** Checks the proofs of tokens that are bound to a key; without it these are refused. */
   readonly dpop?: DpopVerifier;
+  /** The most actors that a token may name. Default {@link MOST_ACTORS}. */
+  readonly maxActors?: number;
   /** What is asked of every token's binding. Default `optional`. */
   readonly binding?: BindingRequirement;
   /** Milliseconds since the epoch. */
@@ -82,7 +89,7 @@ type Refused = TokenRefusal;
  * 6. iss, aud, exp, nbf, iat, lifetime and what RFC 9068 requires              (claims.ts)
  * 7. the issuer's own word, where it is to be asked                           (introspected.ts)
  * 8. the route's audience
- * 9. `cnf` is one that can be checked, and the issuer's presenters             (binding.ts)
+ * 9. `cnf` and `act` are ones that can be checked, and the issuer's presenters  (binding.ts, delegation.ts)
  * 10. what binds the token, against the one who presents it                    (presentation.ts, dpop.ts)
  *
  * A verdict on 2 to 7 is remembered under the token's SHA-256. Each time it is used, times, key and staleness
@@ -156,12 +163,12 @@ function present(
   verdict: Verdict,
   request: TokenRequest,
   credential: Credential,
-  { binding, dpop }: TokenVerifierOptions,
+  { binding, dpop, maxActors }: TokenVerifierOptions,
 ): VerifiedToken | Refused | Promise<VerifiedToken | Refused> {
   const { claims, issuer } = verdict;
   if (request.audience !== undefined && !claims.audience.includes(request.audience))
     return refuse('token_audience_mismatch', "aud does not name the route's audience");
-  const held = verdict.held ?? hold(claims);
+  const held = verdict.held ?? hold(claims, issuer, maxActors);
   if (isRefusal(held)) return held;
   verdict.held = held;
   const { token, bonds } = held;
@@ -174,11 +181,24 @@ function present(
   return checkPresentation({ token, bonds, credential, requirement, dpop }, request);
 }
 
-function hold(claims: Claims): Held | Refused {
-  const bonds = readConfirmation(claims.claims.cnf);
-  if (isRefusal(bonds)) return bonds;
+function hold(claims: Claims, issuer: TrustedIssuer, maxActors: number | undefined): Held | Refused {
+  const confirmation = readConfirmation(claims.claims.cnf);
+  if (isRefusal(confirmation)) return confirmation;
+  const actors = readActors(claims.claims.act, maxActors);
+  if (isRefusal(actors)) return actors;
+  const workloads = workloadsOf(claims, actors[0], issuer);
+  const bonds = workloads === undefined ? confirmation : { ...confirmation, workloads };
   const bindings = bindingsOf(bonds);
-  return { bonds, token: { ...claims, binding: bindings[0] ?? 'none', bindings } };
+  return { bonds, token: { ...claims, actors, binding: bindings[0] ?? 'none', bindings } };
+}
+
+/** Who acts now presents the token, and not whom it is about. */
+function workloadsOf(
+  { claims }: Claims,
+  actor: JsonObject | undefined,
+  rules: TrustedIssuer,
+): readonly string[] | undefined {
+  return actor !== undefined && rules.actor ? rules.actor(actor) : rules.workload?.(claims);
 }
 
 function verifyAnew(

@@ -29,6 +29,7 @@ test('what is left out has its default, durations in milliseconds', () => {
       max_bytes: 8192,
       binding: 'optional',
       dpop: DPOP,
+      delegation: { max_depth: 4 },
       issuers: [
         {
           issuer: 'https://idp.example.org',
@@ -67,6 +68,7 @@ test('tokens may be off without an issuer', () => {
     max_bytes: 8192,
     binding: 'optional',
     dpop: DPOP,
+    delegation: { max_depth: 4 },
     issuers: [],
   });
 });

@@ -31,6 +31,7 @@ export const ordersToken: VerifiedToken = {
   expiresAt: NOW / 1000 + 300,
   binding: 'none',
   bindings: [],
+  actors: [],
 };
 
 export const permit: PolicyResult = {

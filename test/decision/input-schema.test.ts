@@ -61,6 +61,7 @@ function inputOf(request: CheckRequest, withToken = true): unknown {
     expiresAt: 2,
     binding: 'none' as const,
     bindings: [],
+    actors: [],
   };
   return parseExact(stringifyExact(policyInput(facts, identity, withToken ? token : undefined, identity)));
 }

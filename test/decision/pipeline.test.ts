@@ -100,6 +100,7 @@ describe('a decision', () => {
         expires_at: NOW / 1000 + 300,
         binding: 'none',
         bindings: [],
+        actors: [],
       },
       request: {
         method: 'GET',

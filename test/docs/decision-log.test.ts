@@ -22,6 +22,8 @@ async function events() {
     }),
   );
   log.record(await observe(checkRequest(), { identity: { verify: () => refuse('spiffe_id_missing', 'x') } }));
+  const delegated = { ...ordersToken, actors: [{ sub: 'web' }], claims: { jti: 'j', txn: 't' } };
+  log.record(await observe(checkRequest({ headers }), { token: { verify: () => delegated } }));
   const misuse = { token: ordersToken, boundBy: 'dpop' as const, boundTo: 'x' };
   log.record(
     await observe(checkRequest({ headers }), {

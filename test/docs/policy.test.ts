@@ -60,6 +60,7 @@ const token = {
   expiresAt: 1893456300,
   binding: 'x5t#S256' as const,
   bindings: ['x5t#S256' as const],
+  actors: [{ sub: 'frontend' }],
 };
 
 const request: CheckRequest = {

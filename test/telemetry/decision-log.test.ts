@@ -321,6 +321,21 @@ describe('a decision log that fails', () => {
   });
 });
 
+test('a token that somebody acts with is told with the chain of actors and the event of its exchange', async () => {
+  const sink = new Sink();
+  const log = createDecisionLog({ labels: {}, destination: sink, onDrop: () => undefined });
+  const actors = [{ sub: 'web', iss: 'https://idp.example.org', secret: 's3cret' }, { client_id: 'portal' }];
+  const token = { ...ordersToken, actors, claims: { sub: 'alice', jti: 'exchange-7', txn: 'txn-9' } };
+  log.record(await observe(undefined, { token: { verify: () => token } }));
+  const [event] = sink.events();
+  expect(event).toMatchObject({ issuer: ordersToken.issuer, subject: 'alice' });
+  expect(event!.delegation).toEqual({
+    actors: [{ iss: 'https://idp.example.org', sub: 'web' }, { client_id: 'portal' }],
+    jti: 'exchange-7',
+    txn: 'txn-9',
+  });
+});
+
 describe('a stolen token', () => {
   test('is told as such, with who presented it and whose it is, and vouches for nobody', async () => {
     const misuse = {

@@ -27,6 +27,7 @@ describe('an access token', () => {
     const more = { scope: 'orders:read orders:write', nbf: SECONDS, aud: ['x', 'orders'] };
     expect(await verify(await key.token(more))).toEqual({
       bindings: [],
+      actors: [],
       issuer: ISSUER,
       subject: 'alice',
       clientId: 'frontend',

@@ -43,6 +43,7 @@ export function startTokens(config: Config, part: PartOptions): TokensPart {
       issuers,
       maxBytes: config.token.max_bytes,
       binding: config.token.binding,
+      maxActors: config.token.delegation.max_depth,
       dpop: dpop.verifier,
       now,
     }),
