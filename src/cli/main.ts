@@ -1,35 +1,32 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
-import { buildCommand } from './build.js';
-import { checkCommand } from './check.js';
-import { configCommand } from './config.js';
-import { demoCommand } from './demo.js';
-import { explainCommand } from './explain.js';
 import { Failure } from './failure.js';
-import { fmtCommand } from './fmt.js';
-import { initCommand } from './init.js';
-import { inspectCommand } from './inspect.js';
-import { revokeCommand } from './revoke.js';
-import { serveCommand } from './serve.js';
-import { testCommand } from './test.js';
-import { signCommand } from './sign.js';
 import { version } from './version.js';
+
+/** A server has no use for what explains, compiles or demonstrates, and most of a command's modules are its own. */
+const COMMANDS: { readonly [name: string]: () => Promise<Command> } = {
+  serve: async () => (await import('./serve.js')).serveCommand(),
+  check: async () => (await import('./check.js')).checkCommand(),
+  test: async () => (await import('./test.js')).testCommand(),
+  fmt: async () => (await import('./fmt.js')).fmtCommand(),
+  build: async () => (await import('./build.js')).buildCommand(),
+  sign: async () => (await import('./sign.js')).signCommand(),
+  inspect: async () => (await import('./inspect.js')).inspectCommand(),
+  init: async () => (await import('./init.js')).initCommand(),
+  explain: async () => (await import('./explain.js')).explainCommand(),
+  revoke: async () => (await import('./revoke.js')).revokeCommand(),
+  config: async () => (await import('./config.js')).configCommand(),
+  demo: async () => (await import('./demo.js')).demoCommand(),
+};
 
 const program = new Command('countersign')
   .description('Envoy external authorization by workload identity (SPIFFE), token (OAuth) and policy (Rego)')
-  .version(version)
-  .addCommand(serveCommand())
-  .addCommand(checkCommand())
-  .addCommand(testCommand())
-  .addCommand(fmtCommand())
-  .addCommand(buildCommand())
-  .addCommand(signCommand())
-  .addCommand(inspectCommand())
-  .addCommand(initCommand())
-  .addCommand(explainCommand())
-  .addCommand(revokeCommand())
-  .addCommand(configCommand())
-  .addCommand(demoCommand());
+  .version(version);
+
+const asked = process.argv[2];
+// Help, and a name that is misspelt, need them all.
+const needed = asked !== undefined && Object.hasOwn(COMMANDS, asked) ? [asked] : Object.keys(COMMANDS);
+for (const name of needed) program.addCommand(await COMMANDS[name]!());
 
 try {
   await program.parseAsync();
