@@ -1,27 +1,31 @@
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 
-/** What one load run cost. CPU is the server process's own, user and system, in microseconds a request. */
-export async function load(server, { requests, connections = 2, streams = 16, body, path }) {
+/** What one load run of one request cost, by h2load. */
+export function load(server, { requests, connections = 2, streams = 16, body, path }) {
+  return measured(server, requests, async () => {
+    const output = await run('h2load', [
+      `--requests=${requests}`,
+      `--clients=${connections}`,
+      `--max-concurrent-streams=${streams}`,
+      '--threads=1',
+      `--data=${body}`,
+      '--header=content-type: application/grpc',
+      '--header=te: trailers',
+      `http://${server.address}${path}`,
+    ]);
+    const done = Number(/(\d+) succeeded/.exec(output)?.[1]);
+    if (done !== requests) throw new Error(`only ${done} of ${requests} requests succeeded:\n${output}`);
+    return Number(/([\d.]+) req\/s/.exec(output)?.[1]);
+  });
+}
+
+/** CPU is the server process's own, user and system, in microseconds a request. `work` gives the requests a second. */
+export async function measured(server, requests, work) {
   const before = await cpu(server.pid);
-  const output = await run('h2load', [
-    `--requests=${requests}`,
-    `--clients=${connections}`,
-    `--max-concurrent-streams=${streams}`,
-    '--threads=1',
-    `--data=${body}`,
-    '--header=content-type: application/grpc',
-    '--header=te: trailers',
-    `http://${server.address}${path}`,
-  ]);
+  const throughput = await work();
   const after = await cpu(server.pid);
-  const done = Number(/(\d+) succeeded/.exec(output)?.[1]);
-  if (done !== requests) throw new Error(`only ${done} of ${requests} requests succeeded:\n${output}`);
-  return {
-    cpu: (after - before) / requests,
-    throughput: Number(/([\d.]+) req\/s/.exec(output)?.[1]),
-    rss: await rss(server.pid),
-  };
+  return { cpu: (after - before) / requests, throughput, rss: await rss(server.pid) };
 }
 
 const TICK = 10_000; // microseconds: USER_HZ is 100 on every Linux that Node runs on

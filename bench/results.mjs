@@ -5,8 +5,8 @@ export function markdown({ machine, rounds, requests, results }) {
   return `# What a decision costs
 
 Written by \`npm run bench\`. Each server is a process of its own on the default policy, driven by h2load over loopback
-with 2 connections of 16 streams and one CheckRequest, ${rounds} rounds of ${requests} requests, interleaved. CPU is the
-server process's own, user and system. The ratio is to the first line, round by round. Every triple is
+with 2 connections of 16 streams and one CheckRequest, ${rounds} rounds of ${requests} requests, interleaved; where every request is
+another one, by a client in Node, an eighth as many. CPU is the server process's own, user and system. The ratio is to the first line, round by round. Every triple is
 minimum / median / maximum.
 
 ${machine.cores} × ${machine.cpu}, Node ${machine.node}, ${machine.h2load}

@@ -8,13 +8,14 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { checkRequest } from '../dist/demo/ask-grpc.js';
 import { startIssuer } from '../dist/demo/issuer.js';
 import { mintTrustDomain } from '../dist/demo/trust-domain.js';
-import { authorizationService } from '../dist/server/proto.js';
 import { load } from './h2load.mjs';
+import { writeManyRules } from './many-rules.mjs';
 import { freePort, listens, peerPolicy } from './peer.mjs';
+import { framed, path } from './request.mjs';
 import { markdown } from './results.mjs';
+import { loadEach } from './varied-load.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const { values: options } = parseArgs({
@@ -25,6 +26,9 @@ const { values: options } = parseArgs({
     peer: { type: 'string' },
   },
 });
+const LOGLESS = 'decision_log: { enabled: false }';
+/** Of requests that are made one by one there are so many times fewer: a token takes a millisecond to sign. */
+const EACH = 8;
 const rounds = Number(options.rounds);
 const requests = Number(options.requests);
 
@@ -32,66 +36,83 @@ const folder = await mkdtemp(join(tmpdir(), 'countersign-bench-'));
 const domain = await mintTrustDomain('example.org');
 const issuer = await startIssuer({ audience: 'orders', algorithm: 'RS256' });
 const servers = [];
+/** Requests of their own kind that were made so far, so that none is made twice. */
+let made = 0;
 try {
   const frontend = await domain.issueSvid('/ns/shop/sa/frontend');
   const thumbprint = createHash('sha256')
     .update(new X509Certificate(frontend.certPem).raw)
     .digest('base64url');
-  const token = await issuer.mint({ scope: 'orders:read', cnf: { 'x5t#S256': thumbprint } });
+  // Longer than any run: one that expired would be measured as a denial.
+  const exp = Math.floor(Date.now() / 1000) + 3_500;
+  const bound = { scope: 'orders:read', exp, cnf: { 'x5t#S256': thumbprint } };
+  const token = await issuer.mint(bound);
   const read = { workload: frontend, method: 'GET', path: '/orders/7' };
 
   const echo = await start(['bench/echo-server.mjs']);
   const strict = await serve('strict', 'mode: required');
-  const logless = await serve('logless', 'mode: required', 'decision_log: { enabled: false }');
+  const http2Echo = await start(['bench/http2-echo-server.mjs']);
+  const logless = await serve('logless', 'mode: required', LOGLESS);
   const tokenless = await serve('tokenless', 'mode: "off"');
-  const peers = options.peer
-    ? [
-        {
-          name: 'opa-envoy-plugin verifying the token',
-          server: await servePeer(false),
-          asked: { ...read, token },
-        },
-        {
-          name: 'opa-envoy-plugin, with decision log',
-          server: await servePeer(true),
-          asked: { ...read, token },
-        },
-      ]
-    : [];
+  const manyRules = await serve(
+    'rules',
+    'mode: required',
+    LOGLESS,
+    await writeManyRules(join(folder, 'many'), 500),
+  );
+  const peer = options.peer && [await servePeer(false), await servePeer(true)];
+  const warm = { ...read, token };
+  const another = async (n) => ({ ...read, token: await issuer.mint({ ...bound, jti: `bench-${n}` }) });
+  const anyone = await issuer.mint({ scope: 'orders:read', exp });
+  const stranger = async () => ({
+    ...{ ...read, token: anyone, workload: await domain.issueSvid('/ns/shop/sa/frontend') },
+  });
+  const elsewhere = (n) => ({ ...warm, path: `/orders/${n}` });
+  // `asked` is one request that comes again; `each` makes one that never came before.
   const contenders = [
-    { name: 'grpc-js echo, nothing decoded', server: echo, asked: { ...read, token } },
-    { name: 'warm token, allowed', server: strict, asked: { ...read, token } },
-    { name: 'warm token, allowed, no decision log', server: logless, asked: { ...read, token } },
+    { name: 'grpc-js echo, nothing decoded', server: echo, asked: warm },
+    { name: 'node:http2 echo, nothing decoded', server: http2Echo, asked: warm },
+    { name: 'warm token, allowed', server: logless, asked: warm },
+    { name: 'warm token, allowed, decision log on', server: strict, asked: warm },
+    { name: 'warm token, allowed, 500 rules', server: manyRules, asked: warm },
     { name: 'no token needed; policy denies', server: tokenless, asked: read },
     { name: 'no token; denied before policy', server: strict, asked: read },
-    ...peers,
+    { name: 'every token new', server: logless, each: another },
+    { name: 'every certificate new', server: logless, each: stranger },
+    { name: 'every path new', server: logless, each: elsewhere },
+    { name: 'every path new, 500 rules', server: manyRules, each: elsewhere },
+    ...(peer
+      ? [
+          { name: 'opa-envoy-plugin verifying the token', server: peer[0], asked: warm },
+          { name: 'opa-envoy-plugin, every token new', server: peer[0], each: another },
+          { name: 'opa-envoy-plugin, with decision log', server: peer[1], asked: warm },
+        ]
+      : []),
   ];
 
-  const corpus = [];
-  for (const [index, { asked }] of contenders.entries()) {
-    const body = join(folder, `request-${index}.grpc`);
-    const bytes = authorizationService.Check.requestSerialize(checkRequest(asked));
-    const frame = Buffer.alloc(5); // not compressed, then the length: gRPC over HTTP/2, "Length-Prefixed-Message"
-    frame.writeUInt32BE(bytes.length, 1);
-    await writeFile(body, Buffer.concat([frame, bytes]));
-    corpus.push({ body, bytes: bytes.length });
+  for (const [index, contender] of contenders.entries()) {
+    const body = framed(contender.asked ?? (await contender.each(made++)));
+    contender.bytes = body.length;
+    contender.file = join(folder, `request-${index}.grpc`);
+    await writeFile(contender.file, body);
   }
 
-  const measure = (index, count) =>
-    load(contenders[index].server, {
-      requests: count,
-      body: corpus[index].body,
-      path: authorizationService.Check.path,
-    });
-  for (const index of contenders.keys()) await measure(index, Math.ceil(requests / 4)); // V8 warms up
+  const measure = async ({ server, each, file }, count) => {
+    if (!each) return load(server, { requests: count, body: file, path });
+    const bodies = [];
+    for (let n = 0; n < Math.ceil(count / EACH); n++) bodies.push(framed(await each(made++)));
+    return loadEach(server, bodies);
+  };
+  for (const contender of contenders) await measure(contender, Math.ceil(requests / 4)); // V8 warms up
   const runs = contenders.map(() => []);
   // Interleaved, so that a noisy minute falls on all of them.
   for (let round = 0; round < rounds; round++)
-    for (const index of contenders.keys()) runs[index].push(await measure(index, requests));
+    for (const [index, contender] of contenders.entries())
+      runs[index].push(await measure(contender, requests));
 
   const results = contenders.map(({ name }, index) => ({
     name,
-    bytes: corpus[index].bytes,
+    bytes: contenders[index].bytes,
     cpu: spread(runs[index].map(({ cpu }) => cpu)),
     ratio: spread(runs[index].map(({ cpu }, round) => cpu / runs[0][round].cpu)),
     throughput: spread(runs[index].map(({ throughput }) => throughput)),
@@ -108,7 +129,7 @@ try {
 }
 
 /** A Countersign of its own, on the default policy. */
-async function serve(name, token, more = '') {
+async function serve(name, token, more = '', policy = { path: join(ROOT, 'policies') }) {
   await writeFile(join(folder, 'example.org.pem'), domain.bundlePem);
   const file = join(folder, `${name}.yaml`);
   await writeFile(
@@ -118,7 +139,7 @@ identity: { trust_domains: { example.org: { bundle: ./example.org.pem } } }
 token:
   ${token}
   issuers: [{ issuer: "${issuer.url}", audiences: [orders], jwks: discovery, algorithms: [RS256] }]
-policy: { path: ${JSON.stringify(join(ROOT, 'policies'))} }
+policy: ${JSON.stringify(policy)}
 ${more}
 `,
   );
