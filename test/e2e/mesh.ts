@@ -28,6 +28,9 @@ export interface EngineOverrides {
   readonly identity?: string;
   /** `token.mode`. */
   readonly tokenMode?: string;
+  /** Further lines under `token`, two spaces in, and under its one issuer, six. */
+  readonly token?: string;
+  readonly issuer?: string;
 }
 
 /** A small mesh on loopback: a trust domain, an issuer, an upstream, and what is started of the rest. */
@@ -86,6 +89,8 @@ export async function startMesh(): Promise<Mesh> {
           policies: path,
           identity,
           mode,
+          token: overrides.token ?? '',
+          issuerLines: overrides.issuer ?? '',
         }) + more,
       );
       const engine = await startEngine(file, name);
@@ -129,6 +134,8 @@ interface ConfigOf {
   readonly policies: string;
   readonly identity: string;
   readonly mode: string;
+  readonly token: string;
+  readonly issuerLines: string;
 }
 
 function configText(of: ConfigOf): string {
@@ -140,12 +147,14 @@ identity:
 ${of.identity}
 token:
   mode: ${of.mode}
+${of.token}
   issuers:
     - issuer: ${of.issuer}
       audiences: [orders]
       jwks: discovery
       algorithms: [ES256]
       jwks_cooldown: 1s
+${of.issuerLines}
 policy: { path: ${of.policies} }
 `;
 }
