@@ -63,8 +63,37 @@ function* sectionsOf(identity: unknown): Iterable<[PropertyKey[], Fault]> {
   }
 }
 
-const SECTIONS = ['xfcc'] as const;
-const MISSING = { xfcc: 'add it, with the SPIFFE IDs of the proxies that the header may come from' };
+const SECTIONS = ['xfcc', 'jwt_svid', 'wimse'] as const;
+const MISSING = {
+  xfcc: 'add it, with the SPIFFE IDs of the proxies that the header may come from',
+  jwt_svid: 'add it, with the audiences that this mesh goes by',
+  wimse: 'add it, with the audiences that this mesh goes by',
+};
+
+const audiences = (description: string) => z.array(z.string().min(1)).min(1).describe(description);
+
+const jwtSvid = z
+  .strictObject({
+    header: matching(/^[a-z0-9]+(-[a-z0-9]+)*$/, {
+      wrong: 'is not the name of a header',
+      mend: 'write it in small letters, such as x-spiffe-jwt-svid',
+    })
+      .default('x-spiffe-jwt-svid')
+      .describe(
+        'The header that holds the JWT-SVID. authorization holds it as a Bearer token, and then there can be no access token.',
+      ),
+    audiences: audiences('What this mesh is called in aud. A JWT-SVID has to name at least one of these.'),
+  })
+  .describe('Which JWT-SVIDs are taken, and where they are. Only with source: jwt_svid.');
+
+const wimse = z
+  .strictObject({
+    audiences: audiences(
+      "What aud of a proof may be: such a value itself, or the request's URI where the value is its origin, as in https://orders.example.org.",
+    ),
+    max_proof_lifetime: duration('1s', '1h', '5m', 'The most that exp of a proof may be away.'),
+  })
+  .describe('Which Workload-Proof-Tokens are taken. Only with source: wimse.');
 
 const kubernetes = z
   .strictObject({
@@ -83,15 +112,17 @@ const kubernetes = z
 export const identitySchema = z
   .strictObject({
     source: z
-      .enum(['certificate', 'xfcc'])
+      .enum(['certificate', 'xfcc', 'jwt_svid', 'wimse'])
       .default('certificate')
       .describe(
-        "Where the workload's certificate is read: certificate is what Envoy itself saw in mTLS; xfcc is the client's element of x-forwarded-client-cert, for a proxy in front of Envoy that ends mTLS.",
+        "How a workload shows who it is: certificate is what Envoy itself saw in mTLS; xfcc is the client's element of x-forwarded-client-cert, for a proxy in front of Envoy that ends mTLS; jwt_svid is a JWT-SVID in a header, and wimse a Workload-Identity-Token with its proof, where there is no mTLS to Envoy.",
       ),
     trust_domains: trustDomainsSchema,
     workload_api: workloadApiSchema,
     kubernetes,
     xfcc: xfcc.optional(),
+    jwt_svid: jwtSvid.optional(),
+    wimse: wimse.optional(),
     max_stale: duration(
       '0s',
       '365d',

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { check, duration, matching, path } from './checks.js';
+import { check, checkAcross, duration, isMapping, matching, path } from './checks.js';
 import { identitySchema } from './identity-schema.js';
 import { isFault, parseListenAddress } from './listen-address.js';
 import { policySchema } from './policy-schema.js';
@@ -87,6 +87,19 @@ const workers = z
   .default(1)
   .describe('Processes. One process is the whole server.');
 
+function* oneTokenInAuthorization(config: unknown): Iterable<[PropertyKey[], Fault]> {
+  if (!isMapping(config) || !isMapping(config.identity) || !isMapping(config.identity.jwt_svid)) return;
+  if (config.identity.jwt_svid.header !== 'authorization') return;
+  if (isMapping(config.token) && config.token.mode === 'off') return;
+  yield [
+    ['identity', 'jwt_svid', 'header'],
+    {
+      wrong: 'is where access tokens are, while token.mode is not off',
+      mend: 'give JWT-SVIDs a header of their own, or set token.mode to off',
+    },
+  ];
+}
+
 /** The whole file: YAML's values in, {@link Config} out, with paths not yet resolved. */
 export const configSchema = z
   .strictObject({
@@ -100,6 +113,7 @@ export const configSchema = z
     log,
     shutdown_grace: duration('0s', '1h', '10s', 'How long calls in flight may take to finish after SIGTERM.'),
   })
+  .check(checkAcross(oneTokenInAuthorization))
   .meta({ title: 'Countersign configuration', description: 'The file that countersign serve -c reads.' });
 
 type DeepReadonly<T> = T extends readonly (infer Item)[]

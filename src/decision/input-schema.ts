@@ -46,24 +46,24 @@ const WORKLOAD = {
 };
 
 const IDENTITY = object(
-  'The workload that calls, from its verified certificate. Always there.',
+  'The workload that calls, as its certificate or token was verified. Always there.',
   {
     ...WORKLOAD,
     source: {
       type: 'string',
-      enum: ['certificate', 'xfcc'],
+      enum: ['certificate', 'xfcc', 'jwt_svid', 'wimse'],
       description:
-        'Where the certificate was read: `certificate` is the one that Envoy itself saw, `xfcc` the one that a trusted proxy saw.',
+        'What it was known by: a certificate that Envoy itself saw (`certificate`) or a trusted proxy (`xfcc`), a JWT-SVID, or a Workload-Identity-Token with its proof (`wimse`). It is the one that is configured.',
     },
-    not_after: integer('When its certificate expires, in seconds since the epoch.'),
-    fingerprint: text('SHA-256 of the certificate, in lower-case hex.'),
+    not_after: integer('When its certificate or token expires, in seconds since the epoch.'),
+    fingerprint: text('SHA-256 of the certificate, in lower-case hex. Absent where there is none.'),
     destination: object(
       'The workload that is called, as the certificate says that Envoy itself shows: told by Envoy, from its own configuration. Absent where that certificate has no SPIFFE ID.',
       WORKLOAD,
       ['spiffe_id', 'trust_domain', 'path'],
     ),
   },
-  ['spiffe_id', 'trust_domain', 'path', 'source', 'not_after', 'fingerprint'],
+  ['spiffe_id', 'trust_domain', 'path', 'source', 'not_after'],
 );
 
 const TOKEN = object(

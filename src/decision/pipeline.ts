@@ -124,6 +124,23 @@ function run(
 
   const began = performance.now();
   const identity = options.identity.verify(facts.peer, progress.at);
+  if (!(identity instanceof Promise))
+    return authorize(options, progress, facts, policy, route, began, identity);
+  return within(identity, progress.deadline - MARGIN - options.now(), () =>
+    refuse('deadline_exceeded', 'the workload could not be verified before the deadline'),
+  ).then((known) => authorize(options, progress, facts, policy, route, began, known));
+}
+
+/** What comes once the workload is known, or is not. @param began what `performance.now()` said before */
+function authorize(
+  options: PipelineOptions,
+  progress: Progress,
+  facts: RequestFacts,
+  policy: Policy,
+  route: Route,
+  began: number,
+  identity: WorkloadIdentity | Refusal<ReasonCode>,
+): Decision | Promise<Decision> {
   const started = performance.now();
   progress.timings.identity = nanoseconds(started - began);
   if (isRefusal(identity)) return stop(progress, identity);
@@ -154,7 +171,7 @@ function run(
   };
   const token = options.token.verify({
     authorization: facts.authorization,
-    peerThumbprint: identity.thumbprint,
+    ...(identity.thumbprint !== undefined && { peerThumbprint: identity.thumbprint }),
     presenter: identity.spiffeId,
     header: facts.header,
     http: facts.http,

@@ -53,6 +53,8 @@ export interface Reason {
 const allowed: Reason = { grpc: GRPC.OK, http: 200, error: 'access_denied' };
 const request: Reason = { grpc: GRPC.INVALID_ARGUMENT, http: 403, error: 'access_denied' };
 const identity: Reason = { grpc: GRPC.UNAUTHENTICATED, http: 403, error: 'access_denied' };
+/** draft-ietf-wimse-wpt answers what is wrong with a token of its own with 400. */
+const wimse: Reason = { grpc: GRPC.UNAUTHENTICATED, http: 400, error: 'access_denied' };
 const token: Reason = { grpc: GRPC.UNAUTHENTICATED, http: 401, error: 'invalid_token' };
 /**
  * The token may well be good: a 401 would make every client throw it away and ask the issuer, which is the very party
@@ -89,6 +91,19 @@ export const REASONS: { readonly [code in ReasonCode]: Reason } = {
   xfcc_malformed: identity,
   xfcc_mismatch: identity,
   xfcc_hop_untrusted: identity,
+  jwt_svid_missing: identity,
+  jwt_svid_invalid: identity,
+  jwt_svid_untrusted: identity,
+  jwt_svid_audience_mismatch: identity,
+  jwt_svid_expired: identity,
+  wit_missing: wimse,
+  wit_invalid: wimse,
+  wit_untrusted: wimse,
+  wit_expired: wimse,
+  wpt_missing: wimse,
+  wpt_invalid: wimse,
+  wpt_replayed: wimse,
+  wpt_replay_unavailable: { grpc: GRPC.UNAVAILABLE, http: 503, error: 'temporarily_unavailable' },
 
   identity_revoked: identity,
   // Who is revoked is not known just now: that says nothing against this workload or its token.

@@ -47,15 +47,18 @@ export function toFacts(
   const forgedHeaders = forgedOf(headers.names());
   if (forgedHeaders.length > MOST_FORGED)
     return refuse('request_malformed', `more than ${MOST_FORGED} ${OURS}* headers`);
+  const header = (name: string) => headers.values(name);
   const facts: { -readonly [name in keyof RequestFacts]: RequestFacts[name] } = {
     peer: {
       certificate: attributes.source?.certificate ?? '',
       principal: attributes.source?.principal ?? '',
       forwardedClientCert: headers.values('x-forwarded-client-cert'),
+      header,
+      path: target.rawPath,
     },
     destination: attributes.destination?.principal ?? '',
     authorization: headers.values('authorization'),
-    header: (name) => headers.values(name),
+    header,
     route: attributes.contextExtensions ?? {},
     forgedHeaders,
     envoyInput,

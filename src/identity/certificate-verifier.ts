@@ -75,8 +75,10 @@ const CHARACTERS_PER_ENTRY = 4096;
  * for the very bundles that it was verified against, and within the dates of the whole chain. Refusals are not
  * remembered.
  */
-export function createVerifiedCache<Code extends string>(cacheSize: number) {
-  const cache = new LRUCache<string, VerifiedWorkload & { bundles: TrustBundles }>({
+export function createVerifiedCache<Code extends string, V extends VerifiedWorkload = VerifiedWorkload>(
+  cacheSize: number,
+) {
+  const cache = new LRUCache<string, { readonly verified: V; readonly bundles: TrustBundles }>({
     max: cacheSize,
     maxSize: cacheSize * CHARACTERS_PER_ENTRY,
     sizeCalculation: (_, evidence) => evidence.length,
@@ -85,14 +87,14 @@ export function createVerifiedCache<Code extends string>(cacheSize: number) {
     evidence: string,
     bundles: TrustBundles,
     now: number,
-    verify: () => VerifiedWorkload | Refusal<Code>,
-  ): WorkloadIdentity | Refusal<Code> => {
+    verify: () => V | Refusal<Code>,
+  ): V | Refusal<Code> => {
     const known = cache.get(evidence);
-    if (known?.bundles === bundles && known.notBefore <= now && now <= known.notAfter) return known.identity;
+    if (known?.bundles === bundles && known.verified.notBefore <= now && now <= known.verified.notAfter)
+      return known.verified;
     const verified = verify();
-    if (isRefusal(verified)) return verified;
     // An empty text proves nothing, and the cache takes none.
-    cache.set(evidence, { ...verified, bundles });
-    return verified.identity;
+    if (!isRefusal(verified)) cache.set(evidence, { verified, bundles });
+    return verified;
   };
 }

@@ -16,9 +16,34 @@ export type CertificateCode =
   | 'trust_domain_unknown'
   | 'trust_bundle_unavailable';
 
+export type XfccCode = 'xfcc_missing' | 'xfcc_malformed' | 'xfcc_mismatch' | 'xfcc_hop_untrusted';
+
+/** What is wrong with the ID or with its trust domain, whatever it came in. */
+type SpiffeCode = 'spiffe_id_invalid' | 'trust_domain_unknown' | 'trust_bundle_unavailable';
+
+/** Why a JWT-SVID does not identify a workload. */
+export type JwtSvidCode =
+  | SpiffeCode
+  | 'jwt_svid_missing'
+  | 'jwt_svid_invalid'
+  | 'jwt_svid_untrusted'
+  | 'jwt_svid_audience_mismatch'
+  | 'jwt_svid_expired';
+
+/** Why a Workload-Identity-Token with its proof does not. */
+export type WimseCode =
+  | SpiffeCode
+  | 'wit_missing'
+  | 'wit_invalid'
+  | 'wit_untrusted'
+  | 'wit_expired'
+  | 'wpt_missing'
+  | 'wpt_invalid'
+  | 'wpt_replayed'
+  | 'wpt_replay_unavailable';
+
 /** Every reason for which this stage does not vouch for a workload. */
-export type IdentityCode =
-  CertificateCode | 'xfcc_missing' | 'xfcc_malformed' | 'xfcc_mismatch' | 'xfcc_hop_untrusted';
+export type IdentityCode = CertificateCode | XfccCode | JwtSvidCode | WimseCode;
 
 /** What Envoy says of the peer, none of it believed yet. */
 export interface PeerEvidence {
@@ -28,6 +53,10 @@ export interface PeerEvidence {
   readonly principal: string;
   /** Every `x-forwarded-client-cert` header line that arrived, in order; empty when none did. */
   readonly forwardedClientCert: readonly string[];
+  /** Every line of a header, by its lower-case name, in order; empty when none arrived. */
+  header(name: string): readonly string[];
+  /** The request's path as the client wrote it, without the query; empty for a TCP connection. */
+  readonly path: string;
 }
 
 /** A workload by its SPIFFE ID. */
@@ -41,19 +70,27 @@ export interface Workload {
   readonly kubernetes?: KubernetesNames;
 }
 
-/** A workload whose X.509-SVID was verified. */
+/** A workload whose SVID was verified. */
 export interface WorkloadIdentity extends Workload {
-  /** Where its certificate came from: Envoy's own handshake, or a trusted proxy's word. */
-  readonly source: 'certificate' | 'xfcc';
-  /** Milliseconds since the epoch: the earliest notAfter of the leaf and of the chain that was used. */
+  /**
+   * What it was known by: a certificate that Envoy itself saw or a trusted proxy, a JWT-SVID, or a
+   * Workload-Identity-Token whose key it proved to hold.
+   */
+  readonly source: 'certificate' | 'xfcc' | 'jwt_svid' | 'wimse';
+  /** Milliseconds since the epoch: the earliest notAfter of the leaf and of the chain that was used, or `exp`. */
   readonly notAfter: number;
-  /** SHA-256 of the leaf's DER, lower-case hex (as XFCC writes it in `Hash`). */
-  readonly fingerprint: string;
+  /** SHA-256 of the leaf's DER, lower-case hex (as XFCC writes it in `Hash`). Absent without a certificate. */
+  readonly fingerprint?: string;
   /** The same digest as `cnf.x5t#S256` writes it: base64url without padding (RFC 8705 section 3.1). */
-  readonly thumbprint: string;
+  readonly thumbprint?: string;
 }
 
-/** The stage itself. It never throws; `now` is milliseconds since the epoch. */
+/**
+ * The stage itself. It never throws and never rejects; `now` is milliseconds since the epoch. A promise is given only
+ * where a proof that may be used once has to be asked for in another process.
+ */
 export interface IdentityVerifier {
-  verify(evidence: PeerEvidence, now: number): WorkloadIdentity | Refusal<IdentityCode>;
+  verify(evidence: PeerEvidence, now: number): IdentityOutcome | Promise<IdentityOutcome>;
 }
+
+export type IdentityOutcome = WorkloadIdentity | Refusal<IdentityCode>;

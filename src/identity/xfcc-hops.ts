@@ -52,9 +52,10 @@ export function createXfccVerifier(context: Context): IdentityVerifier {
       verifyEnvoyPeer(certificate, { bundles, template, source: 'certificate', now }),
     );
     if (isRefusal(peer)) return untrusted(`who sent it is not known: ${peer.detail}`);
-    const fault = principalFault(peer, principal);
+    const { identity } = peer;
+    const fault = principalFault(identity, principal);
     if (fault !== undefined) return untrusted(fault.detail);
-    return from.has(peer.spiffeId) ? peer : untrusted(`${peer.spiffeId} sent it`);
+    return from.has(identity.spiffeId) ? identity : untrusted(`${identity.spiffeId} sent it`);
   }
 
   function verifyAnew(
@@ -92,7 +93,8 @@ export function createXfccVerifier(context: Context): IdentityVerifier {
       // The lines whole, since every part of them is compared with the certificates.
       const text = lines.length === 1 ? lines[0]! : lines.join('\n');
       const client = clients(text, bundles, now, () => verifyAnew(lines, bundles, now));
-      return isRefusal(client) || client.fingerprint !== hop?.fingerprint ? client : OWN_ELEMENT;
+      if (isRefusal(client)) return client;
+      return client.identity.fingerprint === hop?.fingerprint ? OWN_ELEMENT : client.identity;
     },
   };
 }

@@ -25,7 +25,7 @@ const MASKED = '**REDACTED**';
 
 /** Header names that say they hold a credential; the names of standard ones are among them. */
 const SECRET_HEADER =
-  /authorization|cookie|token|secret|password|api-?key|dpop|assertion|credential|session|signature|^x-auth$|^x-forwarded-client-cert$/i;
+  /authorization|cookie|token|jwt|svid|secret|password|api-?key|dpop|assertion|credential|session|signature|^x-auth$|^x-forwarded-client-cert$/i;
 
 /** Query and form parameters of OAuth and of common use that hold a credential. */
 const SECRET_PARAMETER =

@@ -225,6 +225,8 @@ function verifyAnew(
       'token_type_refused',
       `typ is not that of an access token by the profile ${issuer.profile}`,
     );
+  if (isJwtSvid(jws))
+    return refuse('token_type_refused', 'it says who a workload is, and not what it was granted: a JWT-SVID');
   const verify = () => {
     const verdict = verifySignature(token, jws, issuer, keys, now());
     if (isRefusal(verdict) || issuer.introspection?.tokens !== 'all') return verdict;
@@ -273,6 +275,17 @@ function isAccessToken(type: string | undefined, profile: ClaimRules['profile'])
   const name = type?.toLowerCase().replace(/^application\//, '');
   if (name === 'at+jwt') return true;
   return profile === 'jwt' && (name === undefined || name === 'jwt');
+}
+
+/**
+ * A trust domain may be an issuer as well, with the same keys. Its JWT-SVIDs are typed as its access tokens are by the
+ * profile `jwt`, and nothing but what they lack tells them apart: nobody was granted anything.
+ */
+function isJwtSvid({ type, payload }: CompactJws): boolean {
+  const { sub, client_id: client, azp, scope, scp } = payload;
+  if (type !== undefined && !/^j(wt|ose)$/i.test(type)) return false;
+  if (typeof sub !== 'string' || !sub.startsWith('spiffe://')) return false;
+  return [client, azp, scope, scp].every((claim) => claim === undefined);
 }
 
 function findKeys(

@@ -47,6 +47,19 @@ const BAD: readonly [title: string, text: string, problem: string][] = [
     '1:1 identity.xfcc: is missing, while source is xfcc; add it, with the SPIFFE IDs of the proxies that the header may come from',
   ],
   [
+    'a JWT-SVID where access tokens are',
+    instead(
+      'identity:',
+      'identity:\n  source: jwt_svid\n  jwt_svid: { header: authorization, audiences: [mesh] }',
+    ),
+    '3:23 identity.jwt_svid.header: is where access tokens are, while token.mode is not off; give JWT-SVIDs a header of their own, or set token.mode to off',
+  ],
+  [
+    'a header that is none',
+    instead('identity:', 'identity:\n  source: jwt_svid\n  jwt_svid: { header: X-Svid, audiences: [mesh] }'),
+    '3:23 identity.jwt_svid.header: `X-Svid` is not the name of a header; write it in small letters, such as x-spiffe-jwt-svid',
+  ],
+  [
     'a section of another source',
     instead('identity:', 'identity:\n  xfcc: { from: [unauthenticated] }'),
     '2:9 identity.xfcc: says nothing, while source is certificate; leave it out, or set source to xfcc',
@@ -64,7 +77,7 @@ const BAD: readonly [title: string, text: string, problem: string][] = [
   [
     'an unknown identity source',
     instead('identity:', 'identity:\n  source: header'),
-    '2:11 identity.source: `header` is not one of its values; write certificate or xfcc',
+    '2:11 identity.source: `header` is not one of its values; write certificate, xfcc, jwt_svid or wimse',
   ],
   [
     'no trust domain',

@@ -47,7 +47,13 @@ export const permit: PolicyResult = {
 
 export function facts(overrides: Partial<RequestFacts> = {}): RequestFacts {
   return {
-    peer: { certificate: 'leaf', principal: frontend.spiffeId, forwardedClientCert: [] },
+    peer: {
+      certificate: 'leaf',
+      principal: frontend.spiffeId,
+      forwardedClientCert: [],
+      header: () => [],
+      path: '/orders',
+    },
     destination: '',
     authorization: ['Bearer x'],
     header: () => [],

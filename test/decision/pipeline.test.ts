@@ -196,6 +196,27 @@ describe('deadlines', () => {
     expect(decision.reason).toBe('deadline_exceeded');
   });
 
+  test('a workload whose proof is asked for elsewhere is waited for, and no longer than the deadline', async () => {
+    const later = { verify: async () => frontend };
+    expect(await pipeline({ identity: later }).decide(facts(), open)).toMatchObject({
+      reason: 'allowed',
+      identity: frontend,
+    });
+    const gone = { verify: async () => refuse('wpt_replay_unavailable' as const, '') };
+    expect((await pipeline({ identity: gone }).decide(facts(), open)).reason).toBe('wpt_replay_unavailable');
+    const never = { verify: () => new Promise<never>(() => {}) };
+    const decision = await pipeline({ identity: never }).decide(facts(), { deadline: NOW + 30 });
+    expect(decision.reason).toBe('deadline_exceeded');
+  });
+
+  test('a token is asked about without a thumbprint where the workload has no certificate', async () => {
+    const seen: TokenRequest[] = [];
+    const verify = (request: TokenRequest) => (seen.push(request), ordersToken);
+    const { thumbprint: _, fingerprint: __, ...tokenOnly } = frontend;
+    await pipeline({ token: { verify }, identity: { verify: () => tokenOnly } }).decide(facts(), open);
+    expect(seen[0]).not.toHaveProperty('peerThumbprint');
+  });
+
   test('a deadline that passes while the token is verified is a denial, and no policy is asked', async () => {
     let now = NOW;
     let asked = 0;

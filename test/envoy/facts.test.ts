@@ -150,6 +150,7 @@ describe('headers in either form', () => {
     const plain = (of: RequestFacts) => ({
       ...of,
       header: null,
+      peer: { ...of.peer, header: null },
       envoyInput: { ...of.envoyInput, attributes: null },
     });
     expect(plain(fromLines)).toEqual(plain(fromMap));
@@ -172,11 +173,13 @@ function attributesOf({ envoyInput }: RequestFacts): { [name: string]: unknown }
 describe('the peer', () => {
   test('trap 22: source.service is never identity', () => {
     const forged = { ...source, service: 'spiffe://example.org/admin' };
-    expect(facts({}, forged).peer).toEqual(facts({}).peer);
-    expect(facts({}, { service: 'spiffe://example.org/admin' }).peer).toEqual({
+    const told = ({ header: _, ...peer }: RequestFacts['peer']) => peer;
+    expect(told(facts({}, forged).peer)).toEqual(told(facts({}).peer));
+    expect(told(facts({}, { service: 'spiffe://example.org/admin' }).peer)).toEqual({
       certificate: '',
       principal: '',
       forwardedClientCert: [],
+      path: '/a',
     });
   });
 

@@ -114,7 +114,7 @@ function envoyCertificate(random: Random): void {
   if (isRefusal(read)) return;
   for (const each of read) {
     const verified = verifyCertificate({ leaf: each, intermediates: [] }, options);
-    if (!isRefusal(verified) && !known.has(verified.identity.fingerprint))
+    if (!isRefusal(verified) && !known.has(verified.identity.fingerprint!))
       throw new Error('another certificate');
   }
 }

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { isRefusal } from '../../src/errors/refusal.js';
 import { TrustBundles, parseTrustBundle } from '../../src/identity/trust-bundle.js';
 import { createIdentityVerifier } from '../../src/identity/verifier.js';
+import { evidenceOf } from '../support/ca.js';
 import { SpireServer, describeSpire } from '../support/spire.js';
 
 const WORKLOAD = 'spiffe://example.org/ns/shop/sa/frontend';
@@ -23,7 +24,7 @@ describeSpire('an X509-SVID that SPIRE minted', () => {
     if (isRefusal(bundle)) throw new Error(bundle.detail);
     const bundles = new TrustBundles([bundle], 1);
     const verifier = createIdentityVerifier({ source: 'certificate', bundles: { current: () => bundles } });
-    const evidence = { certificate: encodeURIComponent(svid), principal: WORKLOAD, forwardedClientCert: [] };
+    const evidence = evidenceOf({ certificate: encodeURIComponent(svid), principal: WORKLOAD });
     return verifier.verify(evidence, Date.now());
   }
 

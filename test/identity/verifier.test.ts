@@ -4,7 +4,7 @@ import { jest } from '@jest/globals';
 import { isRefusal } from '../../src/errors/refusal.js';
 import { TrustBundles, parseTrustBundle } from '../../src/identity/trust-bundle.js';
 import { createIdentityVerifier } from '../../src/identity/verifier.js';
-import { HOUR, NOW, TestCa, WORKLOAD, forwarded, peer } from '../support/ca.js';
+import { HOUR, NOW, TestCa, WORKLOAD, evidenceOf, forwarded, peer } from '../support/ca.js';
 import { ONE_HOP, xfccText } from '../support/xfcc.js';
 
 const ca = await TestCa.create();
@@ -91,7 +91,7 @@ describe('the peer certificate', () => {
 
   test('trap 28: is missing when there is none, whatever the principal', () => {
     for (const principal of ['', WORKLOAD]) {
-      const evidence = { certificate: '', principal, forwardedClientCert: [] };
+      const evidence = evidenceOf({ principal });
       expect(verifier.verify(evidence, NOW)).toEqual(refused('certificate_missing'));
     }
   });

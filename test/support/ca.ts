@@ -116,14 +116,22 @@ export class TestCa {
   }
 }
 
+/** What Envoy says of a peer: nothing, but for this. */
+export function evidenceOf(given: Partial<PeerEvidence>): PeerEvidence {
+  return {
+    ...{ certificate: '', principal: '', forwardedClientCert: [], header: () => [], path: '' },
+    ...given,
+  };
+}
+
 /** What Envoy says of a peer that showed this certificate. */
 export function peer(certificate: TestCertificate, others: Partial<PeerEvidence> = {}): PeerEvidence {
-  return { certificate: certificate.encoded, principal: WORKLOAD, forwardedClientCert: [], ...others };
+  return evidenceOf({ certificate: certificate.encoded, principal: WORKLOAD, ...others });
 }
 
 /** What arrives in XFCC mode. */
 export function forwarded(...forwardedClientCert: string[]): PeerEvidence {
-  return { certificate: '', principal: '', forwardedClientCert };
+  return evidenceOf({ forwardedClientCert });
 }
 
 /** Any extension at all, its value taken as it is. */

@@ -118,11 +118,16 @@ describe('the claims', () => {
   test('trap 82: a JWT-SVID without aud or exp is refused', async () => {
     const { verify } = await setUp({ profile: 'jwt' });
     const svid = { sub: 'spiffe://example.org/frontend', client_id: undefined, jti: undefined };
-    expect(await verify(await key.token(svid, { typ: 'JWT' }))).toMatchObject({ subject: svid.sub });
-    for (const missing of [{ aud: undefined }, { exp: undefined }])
-      expect(await verify(await key.token({ ...svid, ...missing }, { typ: 'JWT' }))).toEqual(
+    const granted = { ...svid, client_id: svid.sub };
+    expect(await verify(await key.token(granted, { typ: 'JWT' }))).toMatchObject({ subject: svid.sub });
+    for (const missing of [{ aud: undefined }, { exp: undefined }]) {
+      expect(await verify(await key.token({ ...granted, ...missing }, { typ: 'JWT' }))).toEqual(
         refused('token_claims_invalid'),
       );
+      expect(await verify(await key.token({ ...svid, ...missing }, { typ: 'JWT' }))).toEqual(
+        refused('token_type_refused'),
+      );
+    }
     expect(await verify(await key.token(svid, { typ: 'JOSE' }))).toEqual(refused('token_type_refused'));
   });
 

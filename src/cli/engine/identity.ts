@@ -6,6 +6,7 @@ import { createDestinationReader } from '../../identity/workload.js';
 import { Failure } from '../failure.js';
 import { startBundles, type BundlesPart } from './bundles.js';
 import type { PartOptions } from './part.js';
+import { startReplay } from './replay.js';
 
 export interface IdentityPart extends Omit<BundlesPart, 'store'> {
   readonly verifier: IdentityVerifier;
@@ -23,19 +24,34 @@ export async function startIdentity(config: Config, options: PartOptions): Promi
   const template = compilePathTemplate(config.identity.kubernetes.path_template);
   return {
     ...bundles,
-    verifier: createIdentityVerifier({ ...sourceOf(config.identity), bundles: store, template }),
+    verifier: createIdentityVerifier({ ...sourceOf(config, options), bundles: store, template }),
     destination: createDestinationReader(template),
   };
 }
 
-function sourceOf({ source, xfcc }: Config['identity']): IdentitySource {
-  if (source === 'certificate') return { source };
-  // The schema holds source and section together.
-  if (xfcc === undefined) throw new Failure('identity.xfcc: is missing');
-  const from = new Set(xfcc.from);
-  const fromUnauthenticated = from.delete('unauthenticated');
-  return {
-    source,
-    xfcc: { trustedHops: xfcc.trusted_hops, format: xfcc.format, from, fromUnauthenticated },
-  };
+function sourceOf({ identity }: Config, options: PartOptions): IdentitySource {
+  const { source, xfcc, jwt_svid: jwtSvid, wimse } = identity;
+  switch (source) {
+    case 'certificate':
+      return { source };
+    case 'xfcc': {
+      const { trusted_hops: trustedHops, format, from: named } = given(xfcc);
+      const from = new Set(named);
+      const fromUnauthenticated = from.delete('unauthenticated');
+      return { source, xfcc: { trustedHops, format, from, fromUnauthenticated } };
+    }
+    case 'jwt_svid':
+      return { source, jwtSvid: given(jwtSvid) };
+    case 'wimse': {
+      const { audiences, max_proof_lifetime: maxLifetime } = given(wimse);
+      const replay = startReplay(options, undefined, 'used workload proofs');
+      return { source, wimse: { audiences, maxLifetime, replay } };
+    }
+  }
+}
+
+/** The schema holds source and section together. */
+function given<Section>(section: Section | undefined): Section {
+  if (section === undefined) throw new Failure('identity: the section of its source is missing');
+  return section;
 }

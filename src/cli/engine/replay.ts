@@ -7,14 +7,16 @@ const CAPACITY = 1_000_000;
 /**
  * Which proofs were used, in one memory for all workers.
  *
+ * @param name of the memory; each kind of proof that has one of its own needs one
  * @param shared takes its place where replicas share a store, which outlives them
  */
 export function startReplay(
   { hub, now }: Pick<PartOptions, 'hub' | 'now'>,
   shared?: ReplayGuard,
+  name = 'used proofs',
 ): ReplayGuard {
   return remoteGuard(
-    hub.service('used proofs', () => {
+    hub.service(name, () => {
       const guard = shared ?? createReplayMemory({ capacity: CAPACITY, now });
       return (use) => guard.claim(use);
     }),
