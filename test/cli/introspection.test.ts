@@ -181,7 +181,12 @@ token:
   const config = parseConfig(text, { file: join(folder, 'countersign.yaml'), env: { SECRET: 's3cret+/=%' } });
   if (config instanceof ConfigError) throw config;
   const now = () => Date.now();
-  const tokens = startTokens(config, { hub: localHub, log: createLog('fatal'), now });
+  const tokens = startTokens(config, {
+    hub: localHub,
+    log: createLog('fatal'),
+    now,
+    replay: { claim: () => 'unavailable' },
+  });
   stops.push(() => tokens.stop());
   return (token: string, request: Partial<TokenRequest> = {}) =>
     tokens.verifier.verify({ authorization: [`Bearer ${token}`], now: now(), ...request });

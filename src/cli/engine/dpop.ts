@@ -2,10 +2,8 @@ import type { Config } from '../../config/schema.js';
 import type { DpopTerms } from '../../decision/pipeline.js';
 import { createDpopVerifier, type DpopVerifier } from '../../token/dpop.js';
 import { createNonces } from '../../token/nonces.js';
-import type { PartOptions } from './part.js';
+import type { ProvenOptions } from './part.js';
 import { nonceSecrets, type NonceSecrets } from './nonce-secrets.js';
-import { startReplay } from './replay.js';
-import { sharedReplayGuard } from './valkey.js';
 
 export interface DpopPart {
   readonly verifier: DpopVerifier;
@@ -16,11 +14,11 @@ export interface DpopPart {
 }
 
 /**
- * What checks DPoP proofs, with the one memory of those that were used and the nonces that all workers take.
+ * What checks DPoP proofs, with the nonces that all workers take.
  *
  * @throws Failure for a nonce secret that the operator has to mend
  */
-export function startDpop(config: Config, options: PartOptions): DpopPart {
+export function startDpop(config: Config, options: ProvenOptions): DpopPart {
   const { dpop } = config.token;
   const feed = options.hub.feed<NonceSecrets>('dpop nonce secrets', () => nonceSecrets(dpop.nonce_secret));
   let made: { readonly of: NonceSecrets | undefined; readonly secrets: readonly Buffer[] } = {
@@ -45,7 +43,7 @@ export function startDpop(config: Config, options: PartOptions): DpopPart {
       origins: new Map(
         Object.entries(dpop.origins ?? {}).map(([host, origin]) => [host.toLowerCase(), origin]),
       ),
-      guard: startReplay(options, sharedReplayGuard(config, options.now)),
+      guard: options.replay,
     }),
     terms: { algorithms: dpop.algorithms.join(' '), nonceRequired, nonce: (now) => nonces.current(now) },
     started: feed.start(),

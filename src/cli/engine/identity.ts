@@ -5,8 +5,7 @@ import { createIdentityVerifier, type IdentitySource } from '../../identity/veri
 import { createDestinationReader } from '../../identity/workload.js';
 import { Failure } from '../failure.js';
 import { startBundles, type BundlesPart } from './bundles.js';
-import type { PartOptions } from './part.js';
-import { startReplay } from './replay.js';
+import type { ProvenOptions } from './part.js';
 
 export interface IdentityPart extends Omit<BundlesPart, 'store'> {
   readonly verifier: IdentityVerifier;
@@ -19,7 +18,7 @@ export interface IdentityPart extends Omit<BundlesPart, 'store'> {
  *
  * @throws Failure for a bundle that the operator has to mend
  */
-export async function startIdentity(config: Config, options: PartOptions): Promise<IdentityPart> {
+export async function startIdentity(config: Config, options: ProvenOptions): Promise<IdentityPart> {
   const { store, ...bundles } = await startBundles(config, options);
   const template = compilePathTemplate(config.identity.kubernetes.path_template);
   return {
@@ -29,7 +28,7 @@ export async function startIdentity(config: Config, options: PartOptions): Promi
   };
 }
 
-function sourceOf({ identity }: Config, options: PartOptions): IdentitySource {
+function sourceOf({ identity }: Config, { replay }: ProvenOptions): IdentitySource {
   const { source, xfcc, jwt_svid: jwtSvid, wimse } = identity;
   switch (source) {
     case 'certificate':
@@ -44,7 +43,6 @@ function sourceOf({ identity }: Config, options: PartOptions): IdentitySource {
       return { source, jwtSvid: given(jwtSvid) };
     case 'wimse': {
       const { audiences, max_proof_lifetime: maxLifetime } = given(wimse);
-      const replay = startReplay(options, undefined, 'used workload proofs');
       return { source, wimse: { audiences, maxLifetime, replay } };
     }
   }

@@ -1,5 +1,6 @@
 import type { Readiness } from '../../admin/http.js';
 import type { Hub } from '../../feed/feed.js';
+import type { ReplayGuard } from '../../jws/replay.js';
 import type { Log } from '../../telemetry/log.js';
 
 /** What every part is given. */
@@ -8,6 +9,11 @@ export interface PartOptions {
   readonly log: Log;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+}
+
+/** What a part is given that takes proofs of possession: all of them share one memory of the used ones. */
+export interface ProvenOptions extends PartOptions {
+  readonly replay: ReplayGuard;
 }
 
 /** A part of the running engine that keeps something fresh in the background. */

@@ -5,18 +5,16 @@ import type { PartOptions } from './part.js';
 const CAPACITY = 1_000_000;
 
 /**
- * Which proofs were used, in one memory for all workers.
+ * Which proofs were used, DPoP's and WIMSE's, in one memory for all workers.
  *
- * @param name of the memory; each kind of proof that has one of its own needs one
  * @param shared takes its place where replicas share a store, which outlives them
  */
 export function startReplay(
   { hub, now }: Pick<PartOptions, 'hub' | 'now'>,
   shared?: ReplayGuard,
-  name = 'used proofs',
 ): ReplayGuard {
   return remoteGuard(
-    hub.service(name, () => {
+    hub.service('used proofs', () => {
       const guard = shared ?? createReplayMemory({ capacity: CAPACITY, now });
       return (use) => guard.claim(use);
     }),

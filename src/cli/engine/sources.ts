@@ -3,7 +3,9 @@ import type { FreshnessSources } from '../../telemetry/metrics.js';
 import { startIdentity, type IdentityPart } from './identity.js';
 import type { EnginePart, PartOptions } from './part.js';
 import { startRevocation, type RevocationPart } from './revocation.js';
+import { startReplay } from './replay.js';
 import { startTokens, type TokensPart } from './tokens.js';
+import { sharedReplayGuard } from './valkey.js';
 
 /** What decisions lean on and what is kept fresh in the background, the policy aside. */
 export interface Sources {
@@ -23,8 +25,9 @@ export interface Sources {
  * @throws Failure for what the operator has to mend
  */
 export async function startSources(config: Config, options: PartOptions): Promise<Sources> {
-  const identity = await startIdentity(config, options);
-  const tokens = startTokens(config, options);
+  const proven = { ...options, replay: startReplay(options, sharedReplayGuard(config, options.now)) };
+  const identity = await startIdentity(config, proven);
+  const tokens = startTokens(config, proven);
   const revocation = await startRevocation(config, options);
   const parts = [identity, tokens, revocation];
   return {

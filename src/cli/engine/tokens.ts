@@ -8,7 +8,7 @@ import { createTokenVerifier, type TrustedIssuer } from '../../token/verifier.js
 import { issuerRules } from '../issuer-rules.js';
 import { startIntrospection } from './introspection.js';
 import { startDpop } from './dpop.js';
-import { standing, type EnginePart, type PartOptions } from './part.js';
+import { standing, type EnginePart, type PartOptions, type ProvenOptions } from './part.js';
 
 /** Milliseconds that the first fetch of keys may hold up readiness. */
 const FIRST_KEYS = 5_000;
@@ -29,7 +29,7 @@ export interface TokensPart extends EnginePart {
  *
  * @throws Failure for what the operator has to mend
  */
-export function startTokens(config: Config, part: PartOptions): TokensPart {
+export function startTokens(config: Config, part: ProvenOptions): TokensPart {
   const { hub, now } = part;
   const dpop = startDpop(config, part);
   const options = { hub: shareFeeds(hub), now };
