@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { bindingSchema } from './binding-schema.js';
-import { checkAcross, isMapping } from './checks.js';
+import { check, checkAcross, isMapping } from './checks.js';
 import { dpopSchema } from './dpop-schema.js';
 import { issuerSchema } from './issuer-schema.js';
 import type { Fault } from './problem.js';
@@ -53,6 +53,12 @@ function* missingIssuers(token: unknown): Iterable<[PropertyKey[], Fault]> {
   ];
 }
 
+function metadataFault(text: string): Fault | undefined {
+  // It stands between the quotes of a challenge as it is.
+  if (/^https?:\/\/[\x21\x23-\x5b\x5d-\x7e]+$/.test(text) && URL.canParse(text)) return undefined;
+  return { wrong: 'is no URL', mend: 'write an https:// URL, percent-encoded' };
+}
+
 /** `token`: whose access tokens are accepted, and how they are verified. */
 export const tokenSchema = z
   .strictObject({
@@ -74,6 +80,13 @@ export const tokenSchema = z
         'What ties a token to who presents it is always checked; this says whether it has to be tied. required refuses plain bearer tokens, x5t#S256, dpop and spiffe all that are not tied in this way. An issuer and a route can ask for something else.',
       ),
     dpop: dpopSchema,
+    resource_metadata: z
+      .string()
+      .check(check(metadataFault, true))
+      .optional()
+      .describe(
+        'The URL of the metadata of what this mesh protects (RFC 9728), which challenges name. A route can name its own (countersign.resource_metadata).',
+      ),
     delegation: z
       .strictObject({
         max_depth: z

@@ -56,7 +56,7 @@ export function allow(
 /** The answer that stops a request; `result` is the policy's, where a policy was what denied it. */
 export function deny(subject: Subject, result?: PolicyResult): Deny {
   const reason = REASONS[subject.reason];
-  const headers: HeaderPair[] = challenges(reason.error, subject.challenge, result?.requiredScopes);
+  const headers: HeaderPair[] = challenges(reason.error, subject.challenge, result);
   if (result) headers.push(...result.headers);
   const body = result?.body ?? errorBody(subject);
   if (result?.body === undefined && !headers.some(([name]) => name.toLowerCase() === 'content-type'))

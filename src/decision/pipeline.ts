@@ -31,6 +31,8 @@ export interface PipelineOptions {
   readonly binding?: BindingRequirement;
   /** Present where DPoP proofs are checked. */
   readonly dpop?: DpopTerms;
+  /** The URL of the resource's metadata, for challenges (RFC 9728). */
+  readonly resourceMetadata?: string | undefined;
   /** The policy in force, read once a decision: no decision sees two. Undefined until one has loaded. */
   readonly policy: () => Policy | undefined;
   /** The entrypoint of routes that name none. */
@@ -209,9 +211,8 @@ function judge(
     : { revision, entrypoint, input, result };
 
   if (!result.allowed) {
-    const reason =
-      result.requiredScopes.length > 0 && progress.token ? 'insufficient_scope' : 'policy_denied';
-    return stop(progress, refuse(reason, result.reason ?? result.reasons.join('; ')), result);
+    const detail = result.reason ?? result.reasons.join('; ');
+    return stop(progress, refuse(denialReason(result, progress.token), detail), result);
   }
   const { id, token } = progress;
   const subject = { id, identity, token, reason: 'allowed' as const, policyRevision: revision };
@@ -223,6 +224,16 @@ function judge(
     return new Decided(progress, 'allow', 'allowed', () => allow(facts, subject, result));
   progress.singular = true;
   return new Decided(progress, 'allow', 'allowed', () => withNonce(allow(facts, subject, result), nonce));
+}
+
+/** Who brought a token can bring a better one; who brought none is only denied. */
+function denialReason(
+  { stepUp, requiredScopes }: PolicyResult,
+  token: VerifiedToken | undefined,
+): ReasonCode {
+  if (token === undefined) return 'policy_denied';
+  if (stepUp !== undefined) return 'insufficient_user_authentication';
+  return requiredScopes.length > 0 ? 'insufficient_scope' : 'policy_denied';
 }
 
 /** RFC 9449 section 8.2: so that a client need not be refused to learn of the next one. */
@@ -241,12 +252,13 @@ function stop(progress: Progress, refusal: Refusal<ReasonCode>, result?: PolicyR
 /** What the client of a denial is told would do: RFC 9449 section 7.1 has challenges for both schemes side by side. */
 function challengeOf(
   code: ReasonCode,
-  { dpop, binding }: PipelineOptions,
+  { dpop, binding, resourceMetadata: general }: PipelineOptions,
   { at }: Progress,
   { authorization }: RequestFacts,
   route: Route,
 ): Challenge {
-  if (dpop === undefined) return { schemes: ['Bearer'], algorithms: '' };
+  const resourceMetadata = route.resourceMetadata ?? general;
+  if (dpop === undefined) return { schemes: ['Bearer'], algorithms: '', resourceMetadata };
   const asked = route.binding ?? binding ?? 'optional';
   const proving = code.startsWith('dpop_') || isDpop(authorization);
   const either = asked === 'required' && !proving;
@@ -256,6 +268,7 @@ function challengeOf(
     schemes: either ? ['DPoP', 'Bearer'] : proving || asked === 'dpop' ? ['DPoP'] : ['Bearer'],
     algorithms: dpop.algorithms,
     nonce,
+    resourceMetadata,
   };
 }
 

@@ -9,6 +9,7 @@ export type PipelineCode =
   | 'allowed'
   | 'policy_denied'
   | 'insufficient_scope'
+  | 'insufficient_user_authentication'
   | 'route_misconfigured'
   | 'deadline_exceeded'
   | 'internal_error';
@@ -30,8 +31,8 @@ export const GRPC = {
 export type GrpcStatus = (typeof GRPC)[keyof typeof GRPC];
 
 /**
- * What the body calls the error. The first three are RFC 6750 section 3.1's, the next two RFC 9449 section 7.1's, and
- * `unauthorized` is a request without credentials, whose challenge carries no error code: these come with a challenge.
+ * What the body calls the error. The first three are RFC 6750 section 3.1's, the next two RFC 9449 section 7.1's, then RFC 9470
+ * section 3's, and `unauthorized` is a request without credentials, whose challenge carries no error code: these come with a challenge.
  */
 export type AnswerError =
   | 'invalid_request'
@@ -39,6 +40,7 @@ export type AnswerError =
   | 'insufficient_scope'
   | 'invalid_dpop_proof'
   | 'use_dpop_nonce'
+  | 'insufficient_user_authentication'
   | 'unauthorized'
   | 'temporarily_unavailable'
   | 'access_denied';
@@ -145,6 +147,11 @@ export const REASONS: { readonly [code in ReasonCode]: Reason } = {
   dpop_unavailable: unavailable,
 
   insufficient_scope: { ...policy, error: 'insufficient_scope' },
+  insufficient_user_authentication: {
+    grpc: GRPC.UNAUTHENTICATED,
+    http: 401,
+    error: 'insufficient_user_authentication',
+  },
   policy_denied: policy,
   policy_undefined: policy,
   policy_error: engine,

@@ -16,6 +16,7 @@ export interface Route {
   readonly entrypoint: string;
   readonly audience?: string;
   readonly binding?: BindingRequirement;
+  readonly resourceMetadata?: string;
 }
 
 /** Whatever begins like ours was meant for us, and a slip of the pen must not leave a route open. */
@@ -57,6 +58,9 @@ function narrow(
     case 'countersign.binding':
       if (!isBinding(value)) return wrong(name, `must be one of ${BINDINGS.join(', ')}`);
       return { ...route, binding: value };
+    case 'countersign.resource_metadata':
+      if (!isChallengeUrl(value)) return wrong(name, 'must be an https:// URL');
+      return { ...route, resourceMetadata: value };
     case 'countersign.entrypoint':
       if (!entrypoints.includes(value))
         return wrong(name, `must be one of those compiled in: ${entrypoints.join(', ')}`);
@@ -64,9 +68,14 @@ function narrow(
     default:
       return wrong(
         name,
-        'is not known; there are countersign.token, countersign.audience, countersign.binding, countersign.entrypoint',
+        'is not known; there are countersign.token, countersign.audience, countersign.binding, countersign.resource_metadata, countersign.entrypoint',
       );
   }
+}
+
+/** It stands between the quotes of a challenge as it is. */
+function isChallengeUrl(value: string): boolean {
+  return /^https?:\/\/[\x21\x23-\x5b\x5d-\x7e]+$/.test(value) && URL.canParse(value);
 }
 
 const BINDINGS: readonly BindingRequirement[] = ['optional', 'required', 'x5t#S256', 'dpop', 'spiffe'];

@@ -1,5 +1,5 @@
 import { refuse, type Refusal } from '../errors/refusal.js';
-import type { HeaderPair, PolicyResult } from './types.js';
+import type { HeaderPair, PolicyResult, StepUp } from './types.js';
 
 export interface ReadResultOptions {
   /** Lets `headers` hold `:path`, `:authority` and `host`. Default false. */
@@ -60,6 +60,7 @@ function readObject(result: RawResult, allowed: boolean, options: ReadResultOpti
   const httpStatus = allowed ? undefined : readStatus(result);
   const dynamicMetadata = readMetadata(result);
   const reason = readString(result, 'reason');
+  const stepUp = readStepUp(result);
   return {
     allowed,
     headers,
@@ -73,6 +74,7 @@ function readObject(result: RawResult, allowed: boolean, options: ReadResultOpti
     ...(reason !== undefined && { reason }),
     reasons: readStrings(result, 'reasons'),
     requiredScopes: readScopes(result),
+    ...(stepUp !== undefined && { stepUp }),
   };
 }
 
@@ -158,10 +160,32 @@ function readMetadata(result: RawResult): { readonly [name: string]: unknown } |
 
 /** An array, or one string with spaces, as OAuth writes scopes (RFC 6749 section 3.3). */
 function readScopes(result: RawResult): string[] {
-  const scopes = result.required_scopes;
-  if (typeof scopes === 'string') return scopes.split(' ').filter((scope) => scope !== '');
-  return readStrings(result, 'required_scopes');
+  return readWords(result, 'required_scopes');
 }
+
+function readWords(result: RawResult, key: string): string[] {
+  const words = result[key];
+  if (typeof words === 'string') return words.split(' ').filter((word) => word !== '');
+  return readStrings(result, key);
+}
+
+function readStepUp(result: RawResult): StepUp | undefined {
+  const stepUp = result.step_up;
+  if (stepUp === undefined) return undefined;
+  if (!isObject(stepUp)) throw new InvalidResult('step_up is not an object');
+  const { max_age: maxAge } = stepUp;
+  const acrValues = readWords(stepUp, 'acr_values');
+  if (acrValues.some((value) => !ACR_VALUE.test(value)))
+    throw new InvalidResult('step_up: acr_values holds what no challenge can');
+  if (maxAge !== undefined && !(typeof maxAge === 'number' && Number.isSafeInteger(maxAge) && maxAge >= 0))
+    throw new InvalidResult('step_up: max_age is not a whole number of seconds');
+  if (acrValues.length === 0 && maxAge === undefined)
+    throw new InvalidResult('step_up has neither acr_values nor max_age');
+  return { acrValues, ...(maxAge !== undefined && { maxAge }) };
+}
+
+/** What may stand between quotes, without the space that separates two of them. */
+const ACR_VALUE = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 
 function isObject(value: unknown): value is RawResult {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

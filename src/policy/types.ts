@@ -22,6 +22,16 @@ export interface PolicyResult {
   readonly reasons: readonly string[];
   /** Scopes whose lack is the cause of a denial: the answer becomes RFC 6750's insufficient_scope. */
   readonly requiredScopes: readonly string[];
+  /** How the user has to have been authenticated for it: the answer becomes RFC 9470's challenge. */
+  readonly stepUp?: StepUp;
+}
+
+/** What a user's authentication lacks (RFC 9470 section 3); one of the two is there. */
+export interface StepUp {
+  /** Classes of which one would do, the preferred one first; empty where any does. */
+  readonly acrValues: readonly string[];
+  /** Seconds that the authentication may be old. */
+  readonly maxAge?: number;
 }
 
 export type HeaderPair = readonly [name: string, value: string];

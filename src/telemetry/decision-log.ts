@@ -197,6 +197,12 @@ function resultOf(result: NonNullable<NonNullable<Observation['decision']['polic
     ...(result.dynamicMetadata && { dynamic_metadata: result.dynamicMetadata }),
     ...(result.reason !== undefined && { reason: result.reason }),
     ...(result.reasons.length > 0 && { reasons: result.reasons }),
+    ...(result.stepUp && {
+      step_up: {
+        ...(result.stepUp.acrValues.length > 0 && { acr_values: result.stepUp.acrValues }),
+        max_age: result.stepUp.maxAge,
+      },
+    }),
     ...(result.requiredScopes.length > 0 && { required_scopes: result.requiredScopes }),
   };
 }

@@ -3,7 +3,8 @@ import type { DpopTerms } from '../../src/decision/pipeline.js';
 import type { RequestFacts } from '../../src/decision/facts.js';
 import { refuse } from '../../src/errors/refusal.js';
 import type { BindingRequirement, TokenCode } from '../../src/token/types.js';
-import { facts, ordersToken, pipeline } from './fakes.js';
+import type { PolicyResult } from '../../src/policy/types.js';
+import { facts, ordersToken, permit, pipeline, policy } from './fakes.js';
 
 const open = { deadline: Number.POSITIVE_INFINITY };
 const DPOP: DpopTerms = { algorithms: 'ES256 PS256', nonceRequired: false, nonce: () => 'n0nce' };
@@ -89,5 +90,60 @@ describe('the next nonce', () => {
     expect((await allowed(dpop, PROVING)).answer).toMatchObject(headers);
     expect((await allowed(dpop, BEARER)).answer).toMatchObject({ responseHeadersToAdd: [] });
     expect((await allowed(DPOP, PROVING)).answer).toMatchObject({ responseHeadersToAdd: [] });
+  });
+});
+
+describe('a policy that asks for a stronger authentication', () => {
+  const denied = async (result: Partial<PolicyResult>, request: Partial<RequestFacts> = {}) => {
+    const asked = policy(() => ({ ...permit, allowed: false, ...result }));
+    const decision = await pipeline({
+      policy: () => asked,
+      dpop: DPOP,
+      tokenMode: 'optional',
+      resourceMetadata: 'https://orders.example.org/.well-known/oauth-protected-resource',
+    }).decide(facts(request), open);
+    const { headers, httpStatus } = decision.answer as Deny;
+    return {
+      reason: decision.reason,
+      httpStatus,
+      challenges: headers.filter(([name]) => name === 'www-authenticate').map(([, value]) => value),
+    };
+  };
+  const metadata = 'resource_metadata="https://orders.example.org/.well-known/oauth-protected-resource"';
+
+  test('has it told to the client, with the scopes that it needs besides', async () => {
+    const stepUp = { acrValues: ['urn:silver', 'urn:gold'], maxAge: 300 };
+    expect(await denied({ stepUp, requiredScopes: ['pay'] })).toEqual({
+      reason: 'insufficient_user_authentication',
+      httpStatus: 401,
+      challenges: [
+        `Bearer realm="countersign", error="insufficient_user_authentication", scope="pay", acr_values="urn:silver urn:gold", max_age="300", ${metadata}`,
+      ],
+    });
+    expect((await denied({ stepUp: { acrValues: [], maxAge: 0 } })).challenges[0]).toContain('max_age="0"');
+  });
+
+  test('of a client that makes proofs is told by that scheme', async () => {
+    const { challenges } = await denied({ stepUp: { acrValues: ['a'] } }, PROVING);
+    expect(challenges).toEqual([
+      `DPoP realm="countersign", error="insufficient_user_authentication", acr_values="a", ${metadata}, algs="ES256 PS256"`,
+    ]);
+  });
+
+  test('only denies where no token came', async () => {
+    const answer = await denied({ stepUp: { acrValues: ['a'] } }, { authorization: [] });
+    expect(answer).toEqual({ reason: 'policy_denied', httpStatus: 403, challenges: [] });
+  });
+
+  test("names the route's own metadata where it has some, in every challenge", async () => {
+    const route = { 'countersign.resource_metadata': 'https://pay.example.org/metadata' };
+    const { challenges } = await denied({ requiredScopes: ['pay'] }, { route });
+    expect(challenges).toEqual([
+      'Bearer realm="countersign", error="insufficient_scope", scope="pay", resource_metadata="https://pay.example.org/metadata"',
+    ]);
+    for (const wrong of ['', 'metadata', 'https://a"b', 'https://a b'])
+      expect(await denied({}, { route: { 'countersign.resource_metadata': wrong } })).toMatchObject({
+        reason: 'route_misconfigured',
+      });
   });
 });

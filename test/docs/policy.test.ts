@@ -234,7 +234,8 @@ describe('docs/policy.md', () => {
       const made = pipeline({ policy: () => loaded, entrypoint: `test/rule_${index}` });
       const decision = await made.decide(facts(), { deadline: Infinity });
       expect([index, decision.reason]).toEqual([index, reason]);
-      if (!decision.answer.allowed) expect(decision.answer.httpStatus).toBe(403);
+      if (!decision.answer.allowed)
+        expect(decision.answer.httpStatus).toBe(reason.endsWith('authentication') ? 401 : 403);
       found.add(decision.reason);
     }
     const table = /What becomes of each outcome[\s\S]*?\n\n([\s\S]*?)\n\n/.exec(page)![1]!;
@@ -250,6 +251,7 @@ const OUTCOMES: readonly (readonly [rule: string, reason: string])[] = [
   ['decision := false', 'policy_denied'],
   ['decision := {"allowed": false}', 'policy_denied'],
   ['decision := {"allowed": false, "required_scopes": ["a"]}', 'insufficient_scope'],
+  ['decision := {"allowed": false, "step_up": {"max_age": 300}}', 'insufficient_user_authentication'],
   ['decision if input.never', 'policy_undefined'],
   ['decision := "true"', 'policy_result_invalid'],
   ['decision := 1', 'policy_result_invalid'],

@@ -232,3 +232,32 @@ describe("a policy's result", () => {
     );
   });
 });
+
+describe('step_up', () => {
+  test.each([
+    [
+      { acr_values: ['a', 'b'], max_age: 300 },
+      { acrValues: ['a', 'b'], maxAge: 300 },
+    ],
+    [{ acr_values: 'urn:mace:silver  urn:mace:gold' }, { acrValues: ['urn:mace:silver', 'urn:mace:gold'] }],
+    [{ max_age: 0 }, { acrValues: [], maxAge: 0 }],
+  ])('%j is read as %j', (stepUp, read) => {
+    expect(readResult({ allowed: false, step_up: stepUp })).toMatchObject({ stepUp: read });
+  });
+
+  test.each([
+    [{}],
+    [null],
+    ['silver'],
+    [{ acr_values: [] }],
+    [{ acr_values: [7] }],
+    [{ acr_values: ['a"b'] }],
+    [{ acr_values: ['a b'] }],
+    [{ max_age: -1 }],
+    [{ max_age: 1.5 }],
+    [{ max_age: '300' }],
+    [{ acr_values: 'a', max_age: null }],
+  ])('%j makes the result invalid', (stepUp) => {
+    expect(readResult({ allowed: false, step_up: stepUp })).toMatchObject({ code: 'policy_result_invalid' });
+  });
+});
