@@ -37,7 +37,7 @@ export function readJws(token: string): CompactJws | Refusal<JwsCode> {
   if (kid !== undefined && typeof kid !== 'string')
     return refuse('token_header_invalid', 'kid is not a string');
   if (header.crit !== undefined) return refuse('token_header_invalid', 'a critical extension');
-  return { header: { ...header, alg }, payload, type: typ, keyId: kid };
+  return { header: header as CompactJws['header'], payload, type: typ, keyId: kid };
 }
 
 /** Decodes what encodes back to the same text: no padding, no white space, no stray bits at the end. */

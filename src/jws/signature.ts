@@ -2,7 +2,8 @@ import { constants, verify, type KeyObject, type VerifyKeyObjectInput } from 'no
 
 type Options = Omit<VerifyKeyObjectInput, 'key'>;
 
-const PKCS1: Options = { padding: constants.RSA_PKCS1_PADDING };
+/** What node:crypto takes for an RSA key where nothing is said, at less cost than saying it. */
+const PKCS1 = undefined;
 /** RFC 7518 section 3.5: the salt is as long as the hash. */
 const PSS: Options = {
   padding: constants.RSA_PKCS1_PSS_PADDING,
@@ -12,7 +13,7 @@ const PSS: Options = {
 const ECDSA: Options = { dsaEncoding: 'ieee-p1363' };
 
 /** RFC 7518 section 3.1, RFC 8037 section 3.1, RFC 9864. */
-const ALGORITHMS: { readonly [alg: string]: readonly [hash: string | null, options: Options] } = {
+const ALGORITHMS: { readonly [alg: string]: readonly [hash: string | null, options: Options | undefined] } = {
   RS256: ['sha256', PKCS1],
   RS384: ['sha384', PKCS1],
   RS512: ['sha512', PKCS1],
@@ -22,8 +23,8 @@ const ALGORITHMS: { readonly [alg: string]: readonly [hash: string | null, optio
   ES256: ['sha256', ECDSA],
   ES384: ['sha384', ECDSA],
   ES512: ['sha512', ECDSA],
-  EdDSA: [null, {}],
-  Ed25519: [null, {}],
+  EdDSA: [null, undefined],
+  Ed25519: [null, undefined],
 };
 
 /**
@@ -39,7 +40,8 @@ export function isSigned(token: string, key: KeyObject, alg: string): boolean {
   const dot = token.lastIndexOf('.');
   const signature = Buffer.from(token.slice(dot + 1), 'base64url');
   try {
-    return verify(hash, Buffer.from(token.slice(0, dot), 'latin1'), { ...options, key }, signature);
+    const input = Buffer.from(token.slice(0, dot), 'latin1');
+    return verify(hash, input, options === undefined ? key : { ...options, key }, signature);
   } catch {
     // node:crypto throws for a key that it cannot use; which keys those are is its OpenSSL's to say.
     return false;

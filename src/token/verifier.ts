@@ -189,7 +189,7 @@ function hold(claims: Claims, issuer: TrustedIssuer, maxActors: number | undefin
   const workloads = workloadsOf(claims, actors[0], issuer);
   const bonds = workloads === undefined ? confirmation : { ...confirmation, workloads };
   const bindings = bindingsOf(bonds);
-  return { bonds, token: { ...claims, actors, binding: bindings[0] ?? 'none', bindings } };
+  return { bonds, token: tokenOf(claims, actors, bindings) };
 }
 
 /** Who acts now presents the token, and not whom it is about. */
@@ -199,6 +199,32 @@ function workloadsOf(
   rules: TrustedIssuer,
 ): readonly string[] | undefined {
   return actor !== undefined && rules.actor ? rules.actor(actor) : rules.workload?.(claims);
+}
+
+/** Written out, since a copy by ... that grows afterwards costs more than all the checks before it. */
+function tokenOf(
+  claims: Claims,
+  actors: VerifiedToken['actors'],
+  bindings: VerifiedToken['bindings'],
+): VerifiedToken {
+  const { clientId, actor, issuedAt } = claims;
+  const token: { -readonly [name in keyof VerifiedToken]: VerifiedToken[name] } = {
+    issuer: claims.issuer,
+    subject: claims.subject,
+    audience: claims.audience,
+    scopes: claims.scopes,
+    roles: claims.roles,
+    groups: claims.groups,
+    claims: claims.claims,
+    expiresAt: claims.expiresAt,
+    actors,
+    binding: bindings[0] ?? 'none',
+    bindings,
+  };
+  if (clientId !== undefined) token.clientId = clientId;
+  if (actor !== undefined) token.actor = actor;
+  if (issuedAt !== undefined) token.issuedAt = issuedAt;
+  return token;
 }
 
 function verifyAnew(

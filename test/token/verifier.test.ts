@@ -37,7 +37,6 @@ describe('an access token', () => {
       groups: [],
       claims: { ...CLAIMS, ...more },
       issuedAt: SECONDS,
-      notBefore: SECONDS,
       expiresAt: SECONDS + 300,
       binding: 'none',
     });
