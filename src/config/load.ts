@@ -64,12 +64,7 @@ function resolvePaths(config: Config, folder: string): Config {
     listen: { ...config.listen, ...(secret !== undefined && { admin_token_file: at(secret) }) },
     identity: {
       ...config.identity,
-      trust_domains: Object.fromEntries(
-        domains.map(([name, domain]) => [
-          name,
-          { ...domain, ...(domain.bundle !== undefined && { bundle: at(domain.bundle) }) },
-        ]),
-      ),
+      trust_domains: Object.fromEntries(domains.map(([name, domain]) => [name, resolveDomain(domain, at)])),
     },
     token: {
       ...config.token,
@@ -91,6 +86,24 @@ function resolvePaths(config: Config, folder: string): Config {
 }
 
 type At = (path: string) => string;
+
+type TrustDomainConfig = Config['identity']['trust_domains'][string];
+
+function resolveDomain(domain: TrustDomainConfig, at: At): TrustDomainConfig {
+  const { bundle, federation } = domain;
+  const { ca, bootstrap } = federation ?? {};
+  return {
+    ...domain,
+    ...(bundle !== undefined && { bundle: at(bundle) }),
+    ...(federation && {
+      federation: {
+        ...federation,
+        ...(ca !== undefined && { ca: at(ca) }),
+        ...(bootstrap !== undefined && { bootstrap: at(bootstrap) }),
+      },
+    }),
+  };
+}
 
 function resolveRevocationPaths(revocation: Config['revocation'], at: At): Config['revocation'] {
   const { file, persistence_directory: kept, store } = revocation;

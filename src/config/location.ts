@@ -75,6 +75,14 @@ export function bundleUrlFault(text: string): Fault | undefined {
   return undefined;
 }
 
+/** A check for a bundle endpoint (SPIFFE Federation, section 5.2): https, also on this very machine. */
+export function endpointUrlFault(text: string): Fault | undefined {
+  const fault = urlFault(text);
+  if (fault !== undefined) return fault;
+  if (!/^https:/i.test(text)) return { wrong: 'is not an https URL', mend: 'write an https:// URL' };
+  return text.includes('#') ? { wrong: 'has a fragment', mend: 'leave it out' } : undefined;
+}
+
 /** Whether what comes from this URL can be changed on its way. */
 export function isPlainHttp(text: string): boolean {
   try {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { check, checkAcross, duration, isMapping, matching, optionalDuration, path } from './checks.js';
+import { endpointFaults, federationSchema } from './federation-schema.js';
 import { isFault, parseListenAddress } from './listen-address.js';
 import type { Fault } from './problem.js';
 
@@ -20,6 +21,7 @@ export const trustDomainsSchema = z
         .literal(true)
         .optional()
         .describe('In place of a file: whether the bundle comes from the Workload API.'),
+      federation: federationSchema.optional(),
       max_stale: optionalDuration('0s', '365d', 'identity.max_stale, for this trust domain.'),
     }),
   )
@@ -79,7 +81,10 @@ export function* sourceFaults(domains: unknown): Iterable<[PropertyKey[], Fault]
         [...at, second],
         { wrong: `stands beside ${first}`, mend: 'leave one: bundles are never merged' },
       ];
+    if (isMapping(domain.federation))
+      for (const [path, fault] of endpointFaults(name, domain.federation, domains))
+        yield [[...at, 'federation', ...path], fault];
   }
 }
 
-const SOURCES = ['bundle', 'workload_api'] as const;
+const SOURCES = ['bundle', 'workload_api', 'federation'] as const;

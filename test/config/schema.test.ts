@@ -112,7 +112,7 @@ const BAD: readonly [title: string, text: string, problem: string][] = [
   [
     'a trust domain without a bundle',
     instead('{ bundle: ./example.org.pem }', '{}'),
-    '3:18 identity.trust_domains["example.org"]: has no source of its bundle; add one of bundle, workload_api',
+    '3:18 identity.trust_domains["example.org"]: has no source of its bundle; add one of bundle, workload_api, federation',
   ],
   [
     'a trust domain with two sources',

@@ -1,14 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import type { Config } from '../../config/schema.js';
 import type { Feed } from '../../feed/feed.js';
-import {
-  createBundleStore,
-  type BundleSource,
-  type BundleStatus,
-  type BundleStore,
-} from '../../identity/bundle-store.js';
-import { createBundleFile } from '../../spiffe/bundle-file.js';
+import { createBundleStore, type BundleStatus, type BundleStore } from '../../identity/bundle-store.js';
 import { Failure } from '../failure.js';
+import { createBundleFeed, type SourceKind } from './bundle-feeds.js';
 import { standing, type EnginePart, type PartOptions, type Standing } from './part.js';
 import { createAgent, usesAgent, type Agent } from './workload-api.js';
 
@@ -29,62 +23,64 @@ const FIRST_BUNDLES = 5_000;
  */
 export async function startBundles(config: Config, options: PartOptions): Promise<BundlesPart> {
   const { log, now } = options;
-  const { identity } = config;
-  const agent = usesAgent(identity) ? createAgent(identity, options) : undefined;
-  const feeds: Feed<unknown>[] = agent ? [agent.bundles.x509, agent.bundles.jwt] : [];
-  const fileFeeds: Feed<unknown>[] = [];
-
-  const sources = Object.entries(identity.trust_domains).map(([trustDomain, domain]): BundleSource => {
-    const maxStale = domain.max_stale ?? identity.max_stale;
-    if (domain.bundle === undefined) return agent!.bundles.source(trustDomain, maxStale);
-    const file = createBundleFile({
+  const { trust_domains: domains, max_stale: maxStale, workload_api: api } = config.identity;
+  const agent = usesAgent(config.identity) ? createAgent(config.identity, options) : undefined;
+  const sources = Object.entries(domains).map(([name, domain]) =>
+    createBundleFeed(name, domain, {
       ...options,
-      trustDomain,
-      path: domain.bundle,
       maxStale,
-      readFile: (path) => readFile(path, 'utf8'),
-    });
-    fileFeeds.push(...file.feeds);
-    return file.source;
-  });
-  const store = createBundleStore({
-    sources,
-    ...(agent &&
-      identity.workload_api.federated === 'all' && { others: () => agent.everything(identity.max_stale) }),
+      agent,
+      inForce: (other) => store.current().get(other),
+    }),
+  );
+  const store: BundleStore = createBundleStore({
+    sources: sources.map(({ source }) => source),
+    ...(agent && api.federated === 'all' && { others: () => agent.everything(maxStale) }),
     now,
   });
   const update = () => {
     if (store.update()) log.info({ revision: store.current().revision }, 'trust bundles changed');
   };
-  const stopListening = [...feeds, ...fileFeeds].map((feed) => feed.onChange(update));
-  const asked = Promise.all(feeds.map((feed) => feed.start()));
-  await Promise.all(fileFeeds.map((feed) => feed.start()));
-  await Promise.race([asked, elapsed(FIRST_BUNDLES)]);
-  store.update();
-
+  const feedsOf = (wanted: SourceKind): Feed<unknown>[] =>
+    sources.filter(({ kind }) => kind === wanted).flatMap(({ feeds }) => feeds);
+  const remote = [...(agent ? [agent.bundles.x509, agent.bundles.jwt] : []), ...feedsOf('remote')];
+  const feeds = [...feedsOf('file'), ...remote, ...feedsOf('dependent')];
+  const stopListening = feeds.map((feed) => feed.onChange(update));
   const stop = () => {
     for (const end of stopListening) end();
-    for (const feed of [...feeds, ...fileFeeds]) feed.stop();
+    for (const feed of feeds) feed.stop();
     agent?.close();
   };
-  const broken = store
-    .status()
-    .filter(({ trustDomain }) => identity.trust_domains[trustDomain]!.bundle !== undefined)
-    .flatMap(({ trustDomain, error }) => (error ? `${trustDomain}: ${error}` : []));
+
+  const asked = startAll(remote).then(() => startAll(feedsOf('dependent')));
+  await startAll(feedsOf('file'));
+  store.update();
+  const broken = sources
+    .filter(({ kind }) => kind === 'file')
+    .flatMap(({ source }) => {
+      const error = source.read()?.lastError;
+      return error === undefined ? [] : `${source.trustDomain}: ${error}`;
+    });
   if (broken.length > 0) {
     stop();
     throw new Failure(`identity.trust_domains: ${broken.join('\n')}`);
   }
-  const domains = (): Standing[] =>
+  await Promise.race([asked, elapsed(FIRST_BUNDLES)]);
+
+  const standings = (): Standing[] =>
     store.status().map((status) => [`trust bundle of ${status.trustDomain}`, problem(status)]);
   return {
     store,
     status: () => store.status(),
     streams: () => agent?.streams() ?? [],
-    checks: () => Object.fromEntries(domains().map(([what, error]) => [what, standing(error)])),
-    standings: () => [...domains(), ...(agent?.standings() ?? [])],
+    checks: () => Object.fromEntries(standings().map(([what, error]) => [what, standing(error)])),
+    standings: () => [...standings(), ...(agent?.standings() ?? [])],
     stop,
   };
+}
+
+async function startAll(feeds: readonly Feed<unknown>[]): Promise<void> {
+  await Promise.all(feeds.map((feed) => feed.start()));
 }
 
 function problem({ unavailable, error }: BundleStatus): string | undefined {
