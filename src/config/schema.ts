@@ -6,6 +6,7 @@ import { policySchema } from './policy-schema.js';
 import type { Fault } from './problem.js';
 import { revocationSchema } from './revocation-schema.js';
 import { tokenSchema } from './token-schema.js';
+import { connectionAge, workers } from './workers-schema.js';
 
 const listen = z
   .strictObject({
@@ -24,6 +25,13 @@ const listen = z
     admin_token_file: path(
       'A secret of 32 characters or more that operators send to listen.admin to change something, as what is revoked. Without it nothing can be changed there. Read anew at each use.',
     ).optional(),
+    max_connection_age: connectionAge,
+    max_connection_age_grace: duration(
+      '0s',
+      '1h',
+      '30s',
+      'How long calls on a connection that has reached its age may take to finish.',
+    ),
   })
   .prefault({})
   .describe('The addresses that the server listens on.');
@@ -71,21 +79,6 @@ const log = z
   })
   .prefault({})
   .describe("The server's own log.");
-
-const workers = z
-  .number()
-  .check(
-    check((count) => {
-      if (count === 1) return undefined;
-      return {
-        wrong: 'can only be 1 for now: one process is the whole server',
-        mend: 'write 1, or leave it out',
-      };
-    }, true),
-  )
-  .meta({ const: 1 })
-  .default(1)
-  .describe('Processes. One process is the whole server.');
 
 function* oneTokenInAuthorization(config: unknown): Iterable<[PropertyKey[], Fault]> {
   if (!isMapping(config) || !isMapping(config.identity) || !isMapping(config.identity.jwt_svid)) return;

@@ -1,6 +1,5 @@
-import { chmod, stat, unlink } from 'node:fs/promises';
 import { createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
-import { connect, type AddressInfo } from 'node:net';
+import type { Socket } from 'node:net';
 import { Arrivals } from './arrivals.js';
 import {
   ignore,
@@ -12,7 +11,10 @@ import {
   type CallLimits,
   type UnaryMethod,
 } from './call.js';
+import { limitAge, type ConnectionAge } from './connection-age.js';
+import { sayFarewell } from './farewell.js';
 import { Health } from './health.js';
+import { listenOn } from './listener.js';
 import { Liveness } from './liveness.js';
 import { STATUS } from './status.js';
 import { Turns } from './turns.js';
@@ -38,8 +40,13 @@ const MAX_WAITING = 10_000;
 const UPKEEP = 30_000;
 
 export interface GrpcServerOptions {
-  /** `host:port` (port 0 picks one) or `unix:///absolute/path`. */
-  readonly address: string;
+  /**
+   * `host:port` (port 0 picks one) or `unix:///absolute/path`. Left out, it listens nowhere: its connections are
+   * given to {@link GrpcServer.take}.
+   */
+  readonly address?: string;
+  /** Default: connections may live for ever. */
+  readonly age?: ConnectionAge | undefined;
   readonly check: UnaryMethod;
   /**
    * Milliseconds that a call may last, and a connection may take to answer a ping; found out within twice that.
@@ -55,8 +62,10 @@ export interface GrpcServerOptions {
 }
 
 export interface GrpcServer {
-  /** Where it listens, the port that was picked included. */
+  /** Where it listens, the port that was picked included; empty where it does not. */
   readonly address: string;
+  /** Serves a connection that another process accepted. */
+  take(socket: Socket): void;
   /** grpc.health.v1 for the service and for the server as a whole. */
   setServing(serving: boolean): void;
   /**
@@ -74,20 +83,29 @@ export interface GrpcServer {
  * @throws Error that names `listen.grpc`, when the address cannot be bound
  */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
-  const { upkeep = UPKEEP, maxArriving = MAX_ARRIVING, maxWaiting = MAX_WAITING } = options;
+  const { address, age, upkeep = UPKEEP, maxArriving = MAX_ARRIVING, maxWaiting = MAX_WAITING } = options;
   const arrivals = new Arrivals(maxArriving);
   const liveness = new Liveness();
   const health = new Health(SERVICE, arrivals);
   const server = createServer({
     settings: { maxConcurrentStreams: MAX_STREAMS, initialWindowSize: 1024 * 1024, enablePush: false },
   });
-  const sessions = new Set<ServerHttp2Session>();
+  const sessions = new Map<ServerHttp2Session, Socket>();
+  let arriving: Socket | undefined;
+  server.prependListener('connection', (socket: Socket) => (arriving = socket));
   server.on('session', (session) => {
+    // Sessions are made while their connection is told of.
+    const socket = arriving!;
     session.setLocalWindowSize(WINDOW);
     session.on('error', ignore);
     session.on('close', () => sessions.delete(session));
-    sessions.add(session);
+    sessions.set(session, socket);
     liveness.watch(session);
+    if (age !== undefined)
+      limitAge(session, age, () => {
+        health.leave(session);
+        sayFarewell(session, socket);
+      });
   });
   const limits: CallLimits = {
     maxMessageBytes: MAX_REQUEST_BYTES,
@@ -96,24 +114,20 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   };
   server.on('stream', (stream, headers) => route(stream, headers, options.check, limits, health, arrivals));
 
-  const socket = socketPath(options.address);
-  if (socket !== undefined) await removeStaleSocket(socket);
-  const port = await listen(server, options.address, socket);
-  // Whoever may connect may ask for decisions: the owner and the group, as a sidecar's volume is shared.
-  if (socket !== undefined) await chmod(socket, 0o660);
+  const bound = address === undefined ? '' : await listenOn(server, address);
   const sweep = setInterval(() => {
     arrivals.sweep();
-    liveness.sweep(sessions);
+    liveness.sweep(sessions.keys());
   }, upkeep);
   sweep.unref();
 
   return {
-    address: socket === undefined ? options.address.replace(/:\d+$/, `:${port}`) : options.address,
+    address: bound,
+    take: (socket) => void server.emit('connection', socket),
     setServing: (serving) => health.set(serving),
     async drain(grace) {
       health.set(false);
       health.close();
-      // libuv takes the socket's file away when it stops listening; whatever is there later is somebody else's.
       return close(server, sessions, grace).finally(() => clearInterval(sweep));
     },
   };
@@ -168,55 +182,25 @@ function discard(stream: ServerHttp2Stream, arrivals: Arrivals): void {
   stream.resume();
 }
 
-function listen(server: Http2Server, address: string, socket: string | undefined): Promise<number> {
-  return new Promise((resolve, reject) => {
-    // It stays: a connection that could not be accepted later is an error of the server, too, and ends nothing.
-    server.on('error', (error) =>
-      reject(new Error(`listen.grpc: cannot listen on ${address}: ${error.message}`, { cause: error })),
-    );
-    const listening = () => resolve((server.address() as AddressInfo | null)?.port ?? 0);
-    if (socket !== undefined) return void server.listen(socket, listening);
-    const colon = address.lastIndexOf(':');
-    const host = address.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
-    server.listen(Number(address.slice(colon + 1)), host, listening);
-  });
-}
-
 /** No new connection and no new call; those under way have `grace` milliseconds. */
-function close(server: Http2Server, sessions: Set<ServerHttp2Session>, grace: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => {
-      for (const session of sessions) session.destroy();
+async function close(
+  server: Http2Server,
+  sessions: ReadonlyMap<ServerHttp2Session, Socket>,
+  grace: number,
+): Promise<boolean> {
+  if (server.listening) server.close();
+  const closed = [...sessions.keys()].map(
+    (session) => new Promise<void>((resolve) => session.once('close', resolve)),
+  );
+  let timer: NodeJS.Timeout | undefined;
+  const cut = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => {
+      for (const session of sessions.keys()) session.destroy();
       resolve(false);
     }, grace);
-    server.close(() => {
-      clearTimeout(timer);
-      resolve(true);
-    });
-    for (const session of sessions) session.close();
   });
-}
-
-function socketPath(address: string): string | undefined {
-  return address.startsWith('unix:') ? address.slice('unix:'.length).replace(/^\/\//, '') : undefined;
-}
-
-/** A socket file outlives a process that was killed; one that answers belongs to somebody. */
-async function removeStaleSocket(path: string): Promise<void> {
-  const found = await stat(path).catch(() => undefined);
-  if (found === undefined) return;
-  if (!found.isSocket()) throw new Error(`listen.grpc: ${path} exists and is not a socket`);
-  if (await answers(path)) throw new Error(`listen.grpc: another process listens on ${path}`);
-  await unlink(path);
-}
-
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(path);
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'ECONNREFUSED'));
-  });
+  for (const [session, socket] of sessions) sayFarewell(session, socket);
+  const finished = await Promise.race([Promise.all(closed).then(() => true), cut]);
+  clearTimeout(timer);
+  return finished;
 }

@@ -1,4 +1,4 @@
-import type { ServerHttp2Stream } from 'node:http2';
+import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Arrivals } from './arrivals.js';
 import { frame, unframe } from './frame.js';
 import { ignore, isOver, respondWithFault, type UnaryCall } from './call.js';
@@ -76,6 +76,11 @@ export class Health {
   close(): void {
     this.closed = true;
     for (const stream of this.watchers.keys()) stream.end();
+  }
+
+  /** Ends the watches over one connection, which is to be closed: their callers watch again over another. */
+  leave(session: ServerHttp2Session): void {
+    for (const stream of this.watchers.keys()) if (stream.session === session) stream.end();
   }
 
   private statusOf(name: string): number {

@@ -12,7 +12,7 @@ export class Liveness {
     session.once('close', () => this.silent.delete(session));
   }
 
-  sweep(sessions: ReadonlySet<ServerHttp2Session>): void {
+  sweep(sessions: Iterable<ServerHttp2Session>): void {
     for (const session of sessions) {
       if (session.destroyed) continue;
       if (this.silent.has(session)) {

@@ -277,14 +277,34 @@ const BAD: readonly [title: string, text: string, problem: string][] = [
   ],
   // the rest
   [
-    'two workers',
-    rest('workers: 2'),
-    '10:10 workers: `2` can only be 1 for now: one process is the whole server; write 1, or leave it out',
+    'no worker',
+    rest('workers: 0'),
+    '10:10 workers: `0` is no number of workers; write a whole number from 1 to 256, or auto',
+  ],
+  [
+    'half a worker',
+    rest('workers: 1.5'),
+    '10:10 workers: `1.5` is no number of workers; write a whole number from 1 to 256, or auto',
   ],
   [
     'workers in words',
-    rest('workers: auto'),
-    '10:10 workers: has to be a whole number, and is text; write a whole number, without quotes',
+    rest('workers: many'),
+    '10:10 workers: `many` is no number of workers; write a whole number from 1 to 256, or auto',
+  ],
+  [
+    'a list of workers',
+    rest('workers: [2]'),
+    '10:10 workers: is no number of workers; write a whole number from 1 to 256, or auto',
+  ],
+  [
+    'an age of connections in words',
+    rest('listen: { max_connection_age: never }'),
+    '10:31 listen.max_connection_age: `never` is not a duration; write a whole number and a unit: 250ms, 30s, 5m, 1h, 7d, or auto, or off',
+  ],
+  [
+    'an age of connections that is none',
+    rest('listen: { max_connection_age: 10ms }'),
+    '10:31 listen.max_connection_age: `10ms` is out of range; write a duration from 1s to 7d, or auto, or off',
   ],
   [
     'no policy',
@@ -346,7 +366,7 @@ test('one issuer twice is refused at the second', () => {
 });
 
 test('two issuers that differ by a slash at the end are two', () => {
-  const other = '    - { issuer: "https://idp.example.org/", audiences: [b], jwks: b.json }\nworkers: 2';
+  const other = '    - { issuer: "https://idp.example.org/", audiences: [b], jwks: b.json }\nworkers: 0';
   expect(problems(rest(other)).map(({ key }) => key)).toEqual(['workers']);
 });
 

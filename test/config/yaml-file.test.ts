@@ -59,7 +59,7 @@ test('a byte order mark and CRLF lines change nothing', () => {
 });
 
 test('columns count from 1 in CRLF files too', () => {
-  expect(reported(configText({ rest: 'workers: 2' }).replaceAll('\n', '\r\n'))[0]).toMatch(/^10:10 workers/);
+  expect(reported(configText({ rest: 'workers: 0' }).replaceAll('\n', '\r\n'))[0]).toMatch(/^10:10 workers/);
 });
 
 describe('aliases', () => {

@@ -1,0 +1,35 @@
+import type { ServerHttp2Session } from 'node:http2';
+
+export interface ConnectionAge {
+  /** Milliseconds that a connection may live, a tenth more or less. */
+  readonly max: number;
+  /** Milliseconds that calls then have to finish, before the connection is cut off. */
+  readonly grace: number;
+}
+
+/** More than any timer can wait for. */
+const LONGEST = 2 ** 31 - 1;
+
+/**
+ * gRPC's MAX_CONNECTION_AGE and MAX_CONNECTION_AGE_GRACE: a caller with a few connections that last for ever would
+ * stay with the worker, or the replica, that it once met. Ages differ by up to a tenth either way, so that
+ * connections that were opened together do not all come back together.
+ *
+ * @param farewell asks for its end
+ */
+export function limitAge(
+  session: ServerHttp2Session,
+  { max, grace }: ConnectionAge,
+  farewell: () => void,
+): void {
+  let timer = setTimeout(
+    () => {
+      farewell();
+      timer = setTimeout(() => session.destroy(), Math.min(grace, LONGEST));
+      timer.unref();
+    },
+    Math.min(max * (0.9 + Math.random() / 5), LONGEST),
+  );
+  timer.unref();
+  session.once('close', () => clearTimeout(timer));
+}
