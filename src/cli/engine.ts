@@ -15,6 +15,7 @@ import { policyEvents } from './policy-events.js';
 import { createPolicies } from './policy-source.js';
 import { inForce, policyChecks } from './policy-standing.js';
 import { version } from './version.js';
+import { connectionAge } from './workers/connection-age.js';
 
 export interface EngineOptions {
   readonly log: Log;
@@ -32,6 +33,8 @@ export interface Engine {
   reloadPolicy(): Promise<void>;
   /** Says NOT_SERVING, lets calls finish within `shutdown_grace`, flushes the logs. */
   stop(): Promise<void>;
+  /** Ends other processes that belong to it, at once: this one is about to end. */
+  kill(): void;
 }
 
 /** Milliseconds between two looks for the first policy of a service. */
@@ -69,15 +72,11 @@ export async function startEngine(config: Config, { log, decisions }: EngineOpti
   });
 
   const changes = startChangeTeller(log, sources.parts);
-  const admin = await listenAdmin(config, {
-    metrics,
-    readiness,
-    protectedRoutes: [{ path: '/revocations', handle: sources.revocation.desk }],
-  });
+  const admin = await listenAdmin(config, { metrics, readiness, protectedRoutes: sources.adminRoutes });
   const server = await startGrpcServer({
     address: config.listen.grpc,
-    check: deciding.check,
-    onDrop: (cause) => metrics.requestDropped(cause),
+    ...deciding.serves,
+    age: connectionAge(config, false),
   }).catch(async (error: Error) => {
     await admin?.close();
     throw new Failure(error.message);
@@ -121,5 +120,6 @@ export async function startEngine(config: Config, { log, decisions }: EngineOpti
       await deciding.flush();
       log.info('stopped');
     },
+    kill() {},
   };
 }

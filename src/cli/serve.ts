@@ -1,7 +1,10 @@
 import { Command } from 'commander';
+import { pino } from 'pino';
 import { createLog, type Log } from '../telemetry/log.js';
 import { readConfig } from './config.js';
 import { startEngine, type Engine } from './engine.js';
+import { workerCount } from './workers/processors.js';
+import { startSupervisor } from './workers/supervisor.js';
 
 /** `countersign serve -c FILE` */
 export function serveCommand(): Command {
@@ -10,9 +13,12 @@ export function serveCommand(): Command {
     .requiredOption('-c, --config <file>', 'the configuration file')
     .action(async (options: { config: string }) => {
       const config = await readConfig(options.config);
-      const log = createLog(config.log.level);
+      const errors = pino.destination(2);
+      const log = createLog(config.log.level, errors);
       endOnDefect(log);
-      const starting = startEngine(config, { log });
+      const size = await workerCount(config);
+      const starting =
+        size === 1 ? startEngine(config, { log }) : startSupervisor(config, size, { log, errors });
       stopOnSignal(starting, log);
       await starting;
     });
@@ -21,8 +27,16 @@ export function serveCommand(): Command {
 /** SIGTERM (an orchestrator) and SIGINT (a terminal) drain; a second one does not wait. */
 function stopOnSignal(starting: Promise<Engine>, log: Log): void {
   let stopping = false;
+  let running: Engine | undefined;
+  starting.then(
+    (engine) => (running = engine),
+    () => {},
+  );
   const stop = () => {
-    if (stopping) process.exit(130);
+    if (stopping) {
+      running?.kill();
+      process.exit(130);
+    }
     stopping = true;
     // One that fails to start ends the process by itself.
     void starting.then((engine) => engine.stop()).then(() => process.exit(0));

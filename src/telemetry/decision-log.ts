@@ -34,7 +34,7 @@ const LAST_WORDS = 2_000;
 export function createDecisionLog(options: DecisionLogOptions): DecisionLog {
   const own: LineSink | undefined = options.destination
     ? undefined
-    : createLineSink({ fd: standardOutput(), capacity: BUFFER, onDrop: options.onDrop });
+    : createLineSink({ to: standardOutput(), capacity: BUFFER, onDrop: options.onDrop });
   const sink = options.destination ?? own!;
   const mask = createMask(options);
 

@@ -9,8 +9,15 @@ export interface LineSink {
   close(milliseconds: number): Promise<void>;
 }
 
+/** Writes bytes, or as many of them as it can. */
+export type Put = (
+  bytes: Buffer,
+  done: (error: NodeJS.ErrnoException | null | undefined, written: number) => void,
+) => void;
+
 export interface LineSinkOptions {
-  readonly fd: number;
+  /** A descriptor, or what writes. */
+  readonly to: number | Put;
   /** Bytes that may wait for a slow reader. */
   readonly capacity: number;
   readonly onDrop: (cause: DropCause) => void;
@@ -28,7 +35,8 @@ const BATCH = 64 * 1024;
  * again for ever where nothing can be written (a full disk, a reader that stopped), also in a process that is
  * about to end, and writes empty chunks without pause once it is destroyed under way.
  */
-export function createLineSink({ fd, capacity, onDrop }: LineSinkOptions): LineSink {
+export function createLineSink({ to, capacity, onDrop }: LineSinkOptions): LineSink {
+  const attempt: Put = typeof to === 'number' ? (bytes, done) => write(to, bytes, done) : to;
   let lines: string[] = [];
   let waiting = 0;
   let underWay = 0;
@@ -53,23 +61,21 @@ export function createLineSink({ fd, capacity, onDrop }: LineSinkOptions): LineS
     put(bytes, count);
   }
 
-  function put(bytes: Buffer, count: number, retry = FIRST_RETRY): void {
-    write(fd, bytes, (error, written) => {
-      if (error?.code === 'EAGAIN' && !gone) {
-        setTimeout(() => put(bytes, count, Math.min(retry * 2, LAST_RETRY)), retry).unref();
-        return;
-      }
-      if (error) {
-        // Nobody will ever read again; anything else may pass.
-        gone ||= error.code === 'EPIPE';
-        for (let i = 0; i < count; i++) onDrop('failure');
-      } else if (written < bytes.length) {
-        put(bytes.subarray(written), count);
-        return;
-      }
-      underWay = 0;
-      next();
-    });
+  function put(bytes: Buffer, count: number): void {
+    writeWhole(
+      attempt,
+      bytes,
+      () => gone,
+      (error) => {
+        if (error) {
+          // Nobody will ever read again; anything else may pass.
+          gone ||= error.code === 'EPIPE';
+          for (let i = 0; i < count; i++) onDrop('failure');
+        }
+        underWay = 0;
+        next();
+      },
+    );
   }
 
   return {
@@ -96,6 +102,23 @@ export function createLineSink({ fd, capacity, onDrop }: LineSinkOptions): LineS
       lines = [];
     },
   };
+}
+
+/** Writes all of it, trying again where the reader is slow, until `given up` or an error. */
+export function writeWhole(
+  put: Put,
+  bytes: Buffer,
+  givenUp: () => boolean,
+  done: (error: NodeJS.ErrnoException | undefined) => void,
+  retry = FIRST_RETRY,
+): void {
+  put(bytes, (error, written) => {
+    if (error?.code === 'EAGAIN' && !givenUp()) {
+      const later = () => writeWhole(put, bytes, givenUp, done, Math.min(retry * 2, LAST_RETRY));
+      setTimeout(later, retry).unref();
+    } else if (!error && written < bytes.length) writeWhole(put, bytes.subarray(written), givenUp, done);
+    else done(error ?? undefined);
+  });
 }
 
 /**

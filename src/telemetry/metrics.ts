@@ -1,4 +1,11 @@
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import {
+  collectDefaultMetrics,
+  Counter,
+  Gauge,
+  Registry,
+  type MetricObjectWithValues,
+  type MetricValue,
+} from 'prom-client';
 import type { ReasonCode } from '../decision/reasons.js';
 import type { Observation } from './observation.js';
 import { StageHistogram } from './stage-histogram.js';
@@ -30,6 +37,13 @@ export interface FreshnessSources {
     readonly lastSuccess?: number;
     readonly error?: unknown;
   }[];
+  /** The processes that answer, where there are several. */
+  readonly workers?: () => readonly {
+    readonly worker: number;
+    readonly state: WorkerState;
+    readonly connections: number;
+    readonly deaths: number;
+  }[];
 }
 
 export interface RevocationStanding {
@@ -40,6 +54,12 @@ export interface RevocationStanding {
   readonly storeError?: string;
 }
 
+export const WORKER_STATES = ['starting', 'ready', 'dead'] as const;
+export type WorkerState = (typeof WORKER_STATES)[number];
+
+/** One metric with its values, as plain data. */
+export type Snapshot = MetricObjectWithValues<MetricValue<string>>;
+
 /** What the server counts. Labels are bounded: no subject, no path, no SPIFFE ID. */
 export interface Metrics {
   observe(observation: Observation): void;
@@ -47,6 +67,8 @@ export interface Metrics {
   /** A request was not looked at. */
   requestDropped(cause: RequestDrop): void;
   readonly policy: PolicyMetrics;
+  /** What stands in {@link text}, as plain data. Without `all`, only what Countersign itself counts. */
+  snapshot(all: boolean): Promise<Snapshot[]>;
   /** Prometheus' text exposition format. */
   text(): Promise<string>;
   readonly contentType: string;
@@ -138,6 +160,15 @@ export function createMetrics(version: string, sources: FreshnessSources): Metri
     policy: createPolicyMetrics(registers),
     decisionLogDropped: (cause) => dropped.inc({ cause }),
     requestDropped: (cause) => requests.inc({ cause }),
+    async snapshot(all) {
+      if (all) return (await registry.getMetricsAsJSON()) as Snapshot[];
+      const own = registry
+        .getMetricsAsArray()
+        .filter(({ name }) => (name as unknown as string).startsWith('countersign_'));
+      return Promise.all(
+        own.map(async (metric) => (await (metric as unknown as Gettable).get()) as Snapshot),
+      );
+    },
     text: () => registry.metrics(),
     contentType: registry.contentType,
   };
@@ -214,10 +245,15 @@ function registerFreshness(registers: Registry[], sources: FreshnessSources): vo
   });
   registerBundles(gauge, sources);
   registerRevocations(gauge, sources);
+  if (sources.workers) registerWorkers(registers, gauge, sources.workers);
   gauge('countersign_policy_info', 'Always 1; the label is the revision in force.', ['revision'], (made) => {
     const policy = sources.policy();
     if (policy) made.set({ revision: policy.revision }, 1);
   });
+}
+
+interface Gettable {
+  get(): Promise<unknown>;
 }
 
 type MakeGauge = (name: string, help: string, labels: string[], collect: (gauge: Gauge) => void) => Gauge;
@@ -271,6 +307,29 @@ function registerBundles(gauge: MakeGauge, { bundles = () => [] }: FreshnessSour
       for (const { name, error } of bundles()) made.set({ bundle: name }, error === undefined ? 0 : 1);
     },
   );
+}
+
+function registerWorkers(
+  registers: Registry[],
+  gauge: MakeGauge,
+  workers: NonNullable<FreshnessSources['workers']>,
+): void {
+  gauge('countersign_workers', 'Processes that answer, by their state.', ['state'], (made) => {
+    for (const state of WORKER_STATES)
+      made.set({ state }, workers().filter((worker) => worker.state === state).length);
+  });
+  gauge('countersign_worker_connections', 'Connections that a worker serves.', ['worker'], (made) => {
+    for (const { worker, connections } of workers()) made.set({ worker }, connections);
+  });
+  new Counter({
+    name: 'countersign_worker_deaths_total',
+    help: 'Workers that ended without being asked to, and were replaced.',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(workers().reduce((sum, { deaths }) => sum + deaths, 0));
+    },
+  });
 }
 
 function seconds(milliseconds: number | undefined): number | undefined {

@@ -7,7 +7,7 @@ const MODULE = new URL('../../dist/telemetry/line-sink.js', import.meta.url).hre
 function writer(command: string) {
   const program = `
     import { createLineSink, standardOutput } from ${JSON.stringify(MODULE)};
-    const sink = createLineSink({ fd: standardOutput(), capacity: 1 << 24, onDrop() {} });
+    const sink = createLineSink({ to: standardOutput(), capacity: 1 << 24, onDrop() {} });
     for (let i = 0; i < 200; i++) sink.write('x'.repeat(10_000) + '\\n');
     await sink.close(1_000);
     console.error('closed');

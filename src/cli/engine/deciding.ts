@@ -2,7 +2,7 @@ import type { DestinationStream } from 'pino';
 import type { Config } from '../../config/schema.js';
 import { createPipeline } from '../../decision/pipeline.js';
 import { createAuthorization } from '../../server/authorization.js';
-import type { UnaryMethod } from '../../server/call.js';
+import type { GrpcServerOptions } from '../../server/grpc-server.js';
 import { createDecisionLog } from '../../telemetry/decision-log.js';
 import type { Log } from '../../telemetry/log.js';
 import type { Metrics } from '../../telemetry/metrics.js';
@@ -27,7 +27,7 @@ export interface DecidingOptions {
 
 /** What answers Envoy. */
 export interface Deciding {
-  readonly check: UnaryMethod;
+  readonly serves: Pick<GrpcServerOptions, 'check' | 'onDrop'>;
   /** Looks for the shadow policy now. Never rejects. */
   reload(): Promise<void>;
   /** The policies beside the one that decides are not refreshed any more. */
@@ -84,7 +84,7 @@ export async function startDeciding(config: Config, options: DecidingOptions): P
     onDefect: (error) => log.error({ err: error }, 'a defect in Countersign; the request was denied'),
   });
   return {
-    check,
+    serves: { check, onDrop: (cause) => metrics.requestDropped(cause) },
     async reload() {
       await shadow?.reload();
     },

@@ -1,3 +1,4 @@
+import type { AdminOptions } from '../../admin/http.js';
 import type { Config } from '../../config/schema.js';
 import type { FreshnessSources } from '../../telemetry/metrics.js';
 import { startIdentity, type IdentityPart } from './identity.js';
@@ -15,6 +16,8 @@ export interface Sources {
   /** All of them, in the order in which they are told. */
   readonly parts: readonly EnginePart[];
   readonly freshness: Pick<FreshnessSources, 'jwks' | 'trustBundles' | 'workloadApi' | 'revocations'>;
+  /** What operators may say and ask over `listen.admin`. */
+  readonly adminRoutes: NonNullable<AdminOptions['protectedRoutes']>;
   stop(): Promise<void>;
 }
 
@@ -41,6 +44,7 @@ export async function startSources(config: Config, options: PartOptions): Promis
       workloadApi: () => identity.streams(),
       revocations: () => revocation.status(),
     },
+    adminRoutes: [{ path: '/revocations', handle: revocation.desk }],
     async stop() {
       for (const part of [...parts].reverse()) await part.stop();
     },

@@ -1,0 +1,66 @@
+import { createServer, type Socket } from 'node:net';
+import { listenOn } from './listener.js';
+
+/** Somebody that serves connections. */
+export interface Taker {
+  /** Connections that it has been given and that are not over. */
+  readonly connections: number;
+  give(socket: Socket): void;
+}
+
+export interface HandoverOptions {
+  /** `host:port` (port 0 picks one) or `unix:///absolute/path`. */
+  readonly address: string;
+  /** Those that take connections now. */
+  readonly takers: () => readonly Taker[];
+}
+
+export interface Handover {
+  /** Where it listens, the port that was picked included. */
+  readonly address: string;
+  /** Somebody takes connections again: those that wait go there. */
+  settle(): void;
+  /** Accepts nothing more. */
+  close(): void;
+}
+
+/** Connections that wait while nobody takes any. Envoy has a few; beyond this they are turned away. */
+const MOST_WAITING = 1024;
+
+/**
+ * Listens, and gives each connection to whoever has the fewest: Envoy has few connections, and they last, so that
+ * taking turns would leave them where a death or chance has put them. It reads nothing of them.
+ *
+ * @throws Error that names `listen.grpc`, when the address cannot be bound
+ */
+export async function startHandover({ address, takers }: HandoverOptions): Promise<Handover> {
+  let waiting: Socket[] = [];
+  // Paused: what it brings is for its taker to read.
+  const server = createServer({ pauseOnConnect: true }, (socket) => {
+    if (give(socket)) return;
+    if (waiting.length >= MOST_WAITING) return void socket.destroy();
+    waiting.push(socket);
+  });
+
+  function give(socket: Socket): boolean {
+    let least: Taker | undefined;
+    for (const taker of takers())
+      if (least === undefined || taker.connections < least.connections) least = taker;
+    least?.give(socket);
+    return least !== undefined;
+  }
+
+  const bound = await listenOn(server, address);
+  return {
+    address: bound,
+    settle() {
+      const before = waiting;
+      waiting = [];
+      for (const socket of before) if (!give(socket)) waiting.push(socket);
+    },
+    close() {
+      server.close();
+      for (const socket of waiting.splice(0)) socket.destroy();
+    },
+  };
+}
