@@ -1,4 +1,4 @@
-import { credentials, makeGenericClientConstructor } from '@grpc/grpc-js';
+import { type ChannelOptions, credentials, makeGenericClientConstructor } from '@grpc/grpc-js';
 import type { CheckRequest, CheckResponse } from '../envoy/messages.js';
 import { authorizationService } from '../server/proto.js';
 import type { Ask, Case, Seen } from './cases.js';
@@ -9,9 +9,9 @@ export interface GrpcAsker {
 }
 
 /** Asks over gRPC, with the CheckRequest that Envoy would send for the case: no TLS is involved. */
-export function askGrpc(address: string): GrpcAsker {
+export function askGrpc(address: string, options: ChannelOptions = {}): GrpcAsker {
   const Client = makeGenericClientConstructor(authorizationService, 'Authorization');
-  const client = new Client(address, credentials.createInsecure());
+  const client = new Client(address, credentials.createInsecure(), options);
   return {
     ask: (asked) =>
       new Promise((resolve, reject) => {

@@ -28,8 +28,9 @@ export interface Handover {
 const MOST_WAITING = 1024;
 
 /**
- * Listens, and gives each connection to whoever has the fewest: Envoy has few connections, and they last, so that
- * taking turns would leave them where a death or chance has put them. It reads nothing of them.
+ * Listens, and gives each connection to whoever has the fewest, and of those to whoever waits the
+ * longest for another: Envoy has few connections, and they last, so that taking turns alone would leave them where a
+ * death or chance has put them. It reads nothing of them.
  *
  * @throws Error that names `listen.grpc`, when the address cannot be bound
  */
@@ -42,21 +43,31 @@ export async function startHandover({ address, takers }: HandoverOptions): Promi
     waiting.push(socket);
   });
 
+  /** When each taker was given its last. */
+  const turns = new WeakMap<Taker, number>();
+  let turn = 0;
+
+  function before(a: Taker, b: Taker): boolean {
+    if (a.connections !== b.connections) return a.connections < b.connections;
+    return (turns.get(a) ?? 0) < (turns.get(b) ?? 0);
+  }
+
   function give(socket: Socket): boolean {
-    let least: Taker | undefined;
-    for (const taker of takers())
-      if (least === undefined || taker.connections < least.connections) least = taker;
-    least?.give(socket);
-    return least !== undefined;
+    let next: Taker | undefined;
+    for (const taker of takers()) if (next === undefined || before(taker, next)) next = taker;
+    if (next === undefined) return false;
+    turns.set(next, ++turn);
+    next.give(socket);
+    return true;
   }
 
   const bound = await listenOn(server, address);
   return {
     address: bound,
     settle() {
-      const before = waiting;
+      const sockets = waiting;
       waiting = [];
-      for (const socket of before) if (!give(socket)) waiting.push(socket);
+      for (const socket of sockets) if (!give(socket)) waiting.push(socket);
     },
     close() {
       server.close();
