@@ -10,6 +10,7 @@ describe('docs/metrics.md', () => {
       jwks: () => [],
       trustBundles: () => [],
       policy: () => undefined,
+      workers: () => [],
     });
     const registered = [...(await metrics.text()).matchAll(/^# TYPE (countersign_\S+) (\S+)$/gm)];
     const written = [...page.matchAll(/^\| `(countersign_\w+)` \| (\w+) \|/gm)];
@@ -25,6 +26,7 @@ describe('docs/metrics.md', () => {
       workloadApi: () => [{ stream: 'x509_bundles', lastSuccess: 1 }],
       policy: () => ({ revision: 'r', loadedAt: 1 }),
       bundles: () => [{ name: 'b', revision: 'r', lastSuccess: 1 }],
+      workers: () => [{ worker: 1, state: 'ready', connections: 1, deaths: 0 }],
     });
     metrics.policy.loaded(1);
     metrics.policy.refused('b', 'bundle_unsigned');
@@ -40,7 +42,13 @@ describe('docs/metrics.md', () => {
       const named = [...column!.replace(/\(.*?\)/g, '').matchAll(/`(\w+)`/g)].map(([, label]) => label);
       expect([name, ...named]).toEqual([name, ...real]);
       for (const [, label, value] of labels)
-        if (label === 'stage' || label === 'cause' || label === 'outcome' || label === 'result')
+        if (
+          label === 'stage' ||
+          label === 'state' ||
+          label === 'cause' ||
+          label === 'outcome' ||
+          label === 'result'
+        )
           expect(column).toContain(`\`${value}\``);
     }
   });
