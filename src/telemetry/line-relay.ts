@@ -22,8 +22,16 @@ export async function relayLines(
 ): Promise<void> {
   let begun: Buffer[] = [];
   let length = 0;
+  let skipping = false;
   try {
-    for await (const chunk of source as AsyncIterable<Buffer>) {
+    for await (const read of source as AsyncIterable<Buffer>) {
+      let chunk = read;
+      if (skipping) {
+        const next = chunk.indexOf(LINE_FEED) + 1;
+        if (next === 0) continue;
+        chunk = chunk.subarray(next);
+        skipping = false;
+      }
       const end = chunk.lastIndexOf(LINE_FEED) + 1;
       if (end > 0) {
         const lines = [...begun, chunk.subarray(0, end)];
@@ -31,10 +39,13 @@ export async function relayLines(
         length = 0;
         await put(lines.length === 1 ? lines[0]! : Buffer.concat(lines));
       }
-      if (end < chunk.length && length <= longest) {
-        begun.push(chunk.subarray(end));
-        length += chunk.length - end;
-      }
+      if (end === chunk.length) continue;
+      begun.push(chunk.subarray(end));
+      length += chunk.length - end;
+      if (length <= longest) continue;
+      begun = [];
+      length = 0;
+      skipping = true;
     }
   } catch {
     /* it broke off: as good as its end */
