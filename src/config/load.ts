@@ -74,6 +74,15 @@ function resolvePaths(config: Config, folder: string): Config {
           nonce_secret: at(config.token.dpop.nonce_secret),
         }),
       },
+      ...(config.token.transaction && {
+        transaction: {
+          ...config.token.transaction,
+          issuers: config.token.transaction.issuers.map((issuer) => ({
+            ...issuer,
+            jwks: isFilePath(issuer.jwks) ? at(issuer.jwks) : issuer.jwks,
+          })),
+        },
+      }),
       issuers: config.token.issuers.map((issuer) => ({
         ...issuer,
         ...(issuer.jwks !== undefined && { jwks: isFilePath(issuer.jwks) ? at(issuer.jwks) : issuer.jwks }),

@@ -3,6 +3,7 @@ import { bindingSchema } from './binding-schema.js';
 import { check, checkAcross, isMapping } from './checks.js';
 import { dpopSchema } from './dpop-schema.js';
 import { issuerSchema } from './issuer-schema.js';
+import { transactionSchema } from './transaction-schema.js';
 import type { Fault } from './problem.js';
 
 function* repeatedIssuers(issuers: unknown): Iterable<[PropertyKey[], Fault]> {
@@ -98,6 +99,7 @@ export const tokenSchema = z
       })
       .prefault({})
       .describe('Tokens with which somebody acts for somebody else (act, RFC 8693).'),
+    transaction: transactionSchema.optional(),
     issuers: z
       .array(issuerSchema)
       .check(checkAcross(repeatedIssuers))

@@ -1,5 +1,6 @@
 import type { WorkloadIdentity } from '../identity/types.js';
 import type { BundleRevisions, HeaderPair, PolicyResult } from '../policy/types.js';
+import type { Transaction } from '../token/transaction-claims.js';
 import type { Misuse, VerifiedToken } from '../token/types.js';
 import type { GrpcStatus, ReasonCode } from './reasons.js';
 
@@ -16,6 +17,7 @@ export interface Decision {
   readonly answer: Allow | Deny;
   readonly identity?: WorkloadIdentity;
   readonly token?: VerifiedToken;
+  readonly transaction?: Transaction;
   /** Present where a genuine token was refused since it is somebody else's. */
   readonly misuse?: Misuse;
   /** Its answer says what another one for the same token and result would not. */

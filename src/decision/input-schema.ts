@@ -117,6 +117,23 @@ const TOKEN = object(
   ],
 );
 
+const TRANSACTION = object(
+  'The verified transaction token (`Txn-Token`): what the request from outside was about that led to this call. It says nothing of who calls. Absent where none came, and for TCP.',
+  {
+    issuer: text('The transaction token service.'),
+    txn: text('`txn`: the same for all calls of one transaction.'),
+    subject: text('`sub`: for whom the transaction is.'),
+    scopes: list('`scope`, split at spaces: what the transaction is for.'),
+    requesting_workload: text('`req_wl`: who asked for the token.'),
+    context: map('`tctx`: what the transaction is about. Absent where the token has none.'),
+    requester_context: map('`rctx`: where the request came from. Absent where the token has none.'),
+    claims: map('All claims, as the token has them.'),
+    issued_at: integer('`iat`, in seconds since the epoch.'),
+    expires_at: integer('`exp`, in seconds since the epoch.'),
+  },
+  ['issuer', 'txn', 'subject', 'scopes', 'requesting_workload', 'claims', 'issued_at', 'expires_at'],
+);
+
 const REQUEST = object(
   'The HTTP request. Absent for a TCP connection, which is decided on identity alone.',
   {
@@ -231,6 +248,7 @@ export const INPUT_SCHEMA: JsonSchema = {
     {
       identity: IDENTITY,
       token: TOKEN,
+      transaction: TRANSACTION,
       request: REQUEST,
       attributes: ATTRIBUTES,
       parsed_path: list('The canonical path in segments.'),

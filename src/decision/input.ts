@@ -1,4 +1,5 @@
 import type { Workload, WorkloadIdentity } from '../identity/types.js';
+import type { Transaction } from '../token/transaction-claims.js';
 import type { VerifiedToken } from '../token/types.js';
 import type { RequestFacts } from './facts.js';
 
@@ -12,12 +13,14 @@ export function policyInput(
   identity: WorkloadIdentity,
   token: VerifiedToken | undefined,
   destination?: Workload,
+  transaction?: Transaction,
 ): { readonly [name: string]: unknown } {
   const { http } = facts;
   // Members that are added to an object made by `...` cost twenty times as much.
   const input: { [name: string]: unknown } = Object.assign({}, facts.envoyInput);
   input.identity = identityInput(identity, destination);
   if (token) input.token = once(TOKENS, token, tokenInput);
+  if (transaction) input.transaction = once(TRANSACTIONS, transaction, transactionInput);
   if (http)
     input.request = {
       method: http.method,
@@ -33,6 +36,7 @@ export function policyInput(
 /** The stages hand out the same object for the same certificate and the same token: so they are written once. */
 const IDENTITIES = new WeakMap<WorkloadIdentity, WeakMap<object, object>>();
 const TOKENS = new WeakMap<VerifiedToken, object>();
+const TRANSACTIONS = new WeakMap<Transaction, object>();
 
 function once<K extends object>(made: WeakMap<K, object>, of: K, make: (of: K) => object): object {
   let value = made.get(of);
@@ -86,5 +90,20 @@ function tokenInput(token: VerifiedToken): { readonly [name: string]: unknown } 
     expires_at: token.expiresAt,
     binding: token.binding,
     bindings: token.bindings,
+  };
+}
+
+function transactionInput(transaction: Transaction): object {
+  return {
+    issuer: transaction.issuer,
+    txn: transaction.id,
+    subject: transaction.subject,
+    scopes: transaction.scopes,
+    requesting_workload: transaction.requestingWorkload,
+    context: transaction.context,
+    requester_context: transaction.requesterContext,
+    claims: transaction.claims,
+    issued_at: transaction.issuedAt,
+    expires_at: transaction.expiresAt,
   };
 }

@@ -3,6 +3,8 @@ import { isRefusal, refuse, type Refusal } from '../errors/refusal.js';
 import type { IdentityVerifier, Workload, WorkloadIdentity } from '../identity/types.js';
 import type { Policy, PolicyResult } from '../policy/types.js';
 import type { RevocationCheck } from '../revocation/types.js';
+import type { TransactionVerifier } from '../token/transaction.js';
+import type { Transaction } from '../token/transaction-claims.js';
 import type {
   BindingRequirement,
   Misuse,
@@ -31,6 +33,8 @@ export interface PipelineOptions {
   readonly binding?: BindingRequirement;
   /** Present where DPoP proofs are checked. */
   readonly dpop?: DpopTerms;
+  /** Absent where no transaction tokens are looked at. */
+  readonly transaction?: TransactionTerms | undefined;
   /** The URL of the resource's metadata, for challenges (RFC 9728). */
   readonly resourceMetadata?: string | undefined;
   /** The policy in force, read once a decision: no decision sees two. Undefined until one has loaded. */
@@ -39,6 +43,12 @@ export interface PipelineOptions {
   readonly entrypoint: string;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+}
+
+/** How transaction tokens are treated on routes that say nothing of their own. */
+export interface TransactionTerms {
+  readonly verifier: TransactionVerifier;
+  readonly mode: TokenMode;
 }
 
 /** What clients are told of DPoP. */
@@ -79,6 +89,7 @@ interface Progress {
   readonly timings: StageTimings;
   identity?: WorkloadIdentity;
   token?: VerifiedToken;
+  transaction?: Transaction;
   misuse?: Misuse;
   policy?: PolicyEvidence;
   singular?: true;
@@ -153,12 +164,12 @@ function authorize(
 
   // A TCP connection cannot carry a token: the policy decides on identity alone (input.request is absent).
   if (facts.http === undefined || route.tokenMode === 'off')
-    return judge(options, progress, facts, policy, route, started);
+    return withTransaction(options, progress, facts, policy, route, started);
 
   const proceed = (
     token: VerifiedToken | TokenRefusal | Refusal<'deadline_exceeded'>,
     now: number,
-  ): Decision => {
+  ): Decision | Promise<Decision> => {
     const judging = performance.now();
     progress.timings.token = nanoseconds(judging - started);
     if (!isRefusal(token)) {
@@ -169,7 +180,9 @@ function authorize(
       if ('misuse' in token && token.misuse) progress.misuse = token.misuse;
       return stop(progress, token);
     }
-    return late(progress, now) ? tooLate(progress) : judge(options, progress, facts, policy, route, judging);
+    return late(progress, now)
+      ? tooLate(progress)
+      : withTransaction(options, progress, facts, policy, route, judging);
   };
   const token = options.token.verify({
     authorization: facts.authorization,
@@ -187,6 +200,36 @@ function authorize(
   ).then((verified) => proceed(verified, options.now()));
 }
 
+/** Judges once it is known what the transaction is about, where that is looked at. */
+function withTransaction(
+  options: PipelineOptions,
+  progress: Progress,
+  facts: RequestFacts,
+  policy: Policy,
+  route: Route,
+  started: number,
+): Decision | Promise<Decision> {
+  const { transaction: terms } = options;
+  const mode = route.transactionMode ?? terms?.mode ?? 'off';
+  if (mode === 'off' || facts.http === undefined)
+    return judge(options, progress, facts, policy, route, started);
+  const proceed = (verified: Transaction | undefined | Refusal<ReasonCode>, now: number): Decision => {
+    if (isRefusal(verified)) return stop(progress, verified);
+    if (verified !== undefined) progress.transaction = verified;
+    else if (mode === 'required')
+      return stop(progress, refuse('transaction_token_missing', 'no Txn-Token header'));
+    return late(progress, now) ? tooLate(progress) : judge(options, progress, facts, policy, route, started);
+  };
+  // A route can ask for one though the server knows of no service: then none can be verified.
+  if (terms === undefined)
+    return stop(progress, refuse('route_misconfigured', 'countersign.transaction without token.transaction'));
+  const verified = terms.verifier.verify(facts.header('txn-token'), progress.at);
+  if (!(verified instanceof Promise)) return proceed(verified, progress.at);
+  return within(verified, progress.deadline - MARGIN - options.now(), () =>
+    refuse('deadline_exceeded', 'the transaction token could not be verified before the deadline'),
+  ).then((settled) => proceed(settled, options.now()));
+}
+
 /** @param started what `performance.now()` said when its turn came */
 function judge(
   options: PipelineOptions,
@@ -197,7 +240,13 @@ function judge(
   started: number,
 ): Decision {
   const identity = progress.identity!;
-  const input = policyInput(facts, identity, progress.token, options.destination(facts.destination));
+  const input = policyInput(
+    facts,
+    identity,
+    progress.token,
+    options.destination(facts.destination),
+    progress.transaction,
+  );
   const result = policy.evaluate(route.entrypoint, input, progress.at);
   progress.timings.policy = nanoseconds(performance.now() - started);
   const { revision, bundles } = policy;
@@ -284,6 +333,7 @@ class Decided implements Decision {
   readonly identity?: WorkloadIdentity;
   readonly token?: VerifiedToken;
   readonly policy?: PolicyEvidence;
+  readonly transaction?: Transaction;
   readonly misuse?: Misuse;
   readonly singular?: true;
   readonly detail?: string;
@@ -291,7 +341,7 @@ class Decided implements Decision {
   readonly #make: () => Decision['answer'];
 
   constructor(
-    { id, at, timings, identity, token, misuse, policy, singular }: Progress,
+    { id, at, timings, identity, token, transaction, misuse, policy, singular }: Progress,
     readonly outcome: Decision['outcome'],
     readonly reason: ReasonCode,
     make: () => Decision['answer'],
@@ -302,6 +352,7 @@ class Decided implements Decision {
     this.timings = timings;
     if (identity) this.identity = identity;
     if (token) this.token = token;
+    if (transaction) this.transaction = transaction;
     if (misuse) this.misuse = misuse;
     if (policy) this.policy = policy;
     if (singular) this.singular = singular;

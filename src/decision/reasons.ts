@@ -1,6 +1,7 @@
 import type { IdentityCode } from '../identity/types.js';
 import type { PolicyCode } from '../policy/types.js';
 import type { RevocationCode } from '../revocation/types.js';
+import type { TransactionCode } from '../token/transaction.js';
 import type { TokenCode } from '../token/types.js';
 import type { RequestCode } from './facts.js';
 
@@ -15,7 +16,8 @@ export type PipelineCode =
   | 'internal_error';
 
 /** The closed list: every decision carries exactly one of these. */
-export type ReasonCode = PipelineCode | RequestCode | IdentityCode | TokenCode | RevocationCode | PolicyCode;
+export type ReasonCode =
+  PipelineCode | RequestCode | IdentityCode | TokenCode | TransactionCode | RevocationCode | PolicyCode;
 
 /** google.rpc.Code values that a decision can carry in `CheckResponse.status.code`. */
 export const GRPC = {
@@ -64,6 +66,7 @@ const token: Reason = { grpc: GRPC.UNAUTHENTICATED, http: 401, error: 'invalid_t
  */
 const unavailable: Reason = { grpc: GRPC.UNAVAILABLE, http: 503, error: 'temporarily_unavailable' };
 const proof: Reason = { ...token, error: 'invalid_dpop_proof' };
+const transaction: Reason = { grpc: GRPC.PERMISSION_DENIED, http: 403, error: 'access_denied' };
 const policy: Reason = { grpc: GRPC.PERMISSION_DENIED, http: 403, error: 'access_denied' };
 const engine: Reason = { grpc: GRPC.INTERNAL, http: 403, error: 'access_denied' };
 
@@ -145,6 +148,13 @@ export const REASONS: { readonly [code in ReasonCode]: Reason } = {
   dpop_proof_replayed: proof,
   dpop_nonce_required: { ...token, error: 'use_dpop_nonce' },
   dpop_unavailable: unavailable,
+
+  // No challenge: what is missing is none of the client's credentials.
+  transaction_token_missing: transaction,
+  transaction_token_duplicate: transaction,
+  transaction_token_invalid: transaction,
+  transaction_token_expired: transaction,
+  transaction_token_unavailable: unavailable,
 
   insufficient_scope: { ...policy, error: 'insufficient_scope' },
   insufficient_user_authentication: {

@@ -17,6 +17,7 @@ export interface Route {
   readonly audience?: string;
   readonly binding?: BindingRequirement;
   readonly resourceMetadata?: string;
+  readonly transactionMode?: TokenMode;
 }
 
 /** Whatever begins like ours was meant for us, and a slip of the pen must not leave a route open. */
@@ -49,9 +50,11 @@ function narrow(
 ): Route | Refusal<'route_misconfigured'> {
   switch (name) {
     case 'countersign.token':
-      if (value !== 'required' && value !== 'optional' && value !== 'off')
-        return wrong(name, 'must be required, optional or off');
+      if (!isMode(value)) return wrong(name, 'must be required, optional or off');
       return { ...route, tokenMode: value };
+    case 'countersign.transaction':
+      if (!isMode(value)) return wrong(name, 'must be required, optional or off');
+      return { ...route, transactionMode: value };
     case 'countersign.audience':
       if (value === '') return wrong(name, 'must not be empty');
       return { ...route, audience: value };
@@ -68,9 +71,13 @@ function narrow(
     default:
       return wrong(
         name,
-        'is not known; there are countersign.token, countersign.audience, countersign.binding, countersign.resource_metadata, countersign.entrypoint',
+        'is not known; there are countersign.token, countersign.audience, countersign.binding, countersign.transaction, countersign.resource_metadata, countersign.entrypoint',
       );
   }
+}
+
+function isMode(value: string): value is TokenMode {
+  return value === 'required' || value === 'optional' || value === 'off';
 }
 
 /** It stands between the quotes of a challenge as it is. */

@@ -95,7 +95,7 @@ export function decisionEvent(
   { decision, facts, trace: told, durations }: Observation,
   labels: { readonly [name: string]: string },
 ): { readonly [name: string]: unknown } {
-  const { policy, identity, token, misuse } = decision;
+  const { policy, identity, token, transaction, misuse } = decision;
   const envoyInput = facts?.envoyInput ?? told;
   const attributes = envoyInput?.attributes as Attributes | undefined;
   const headers = attributes?.request?.http?.headers ?? {};
@@ -124,6 +124,14 @@ export function decisionEvent(
           txn: token.claims.txn,
         },
       }),
+    ...(transaction && {
+      transaction: {
+        issuer: transaction.issuer,
+        txn: transaction.id,
+        subject: transaction.subject,
+        requesting_workload: transaction.requestingWorkload,
+      },
+    }),
     ...(misuse && {
       theft: {
         presented_by: identity?.spiffeId,

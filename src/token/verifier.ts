@@ -11,7 +11,7 @@ import { introspect, issuerOfOpaque, looksLikeJose, type IntrospectionRules } fr
 import { readJws, type CompactJws, type JsonObject } from '../jws/compact.js';
 import type { KeySet, VerificationKey } from '../jws/key-set.js';
 import type { KeySource } from './key-source.js';
-import { isSigned } from '../jws/signature.js';
+import { signingKey } from './signing-key.js';
 import type { DpopVerifier } from './dpop.js';
 import { checkPresentation } from './presentation.js';
 import type {
@@ -285,10 +285,8 @@ function verifySignature(
 ): Verdict | Refused {
   const keys = source.current();
   if (keys === undefined) return unavailable(issuer);
-  const candidates = findKeys(keys, jws);
-  if (isRefusal(candidates)) return candidates;
-  const key = candidates.find((candidate) => isSigned(token, candidate.key, jws.header.alg));
-  if (key === undefined) return refuse('token_signature_invalid', 'the signature does not match');
+  const key = signingKey(token, jws, keys);
+  if (isRefusal(key)) return key;
   const claims = readClaims(jws.payload, issuer, now);
   return isRefusal(claims) ? claims : { claims, issuer, signed: { key, keys }, freshUntil: Infinity };
 }
@@ -312,17 +310,6 @@ function isJwtSvid({ type, payload }: CompactJws): boolean {
   if (type !== undefined && !/^j(wt|ose)$/i.test(type)) return false;
   if (typeof sub !== 'string' || !sub.startsWith('spiffe://')) return false;
   return [client, azp, scope, scp].every((claim) => claim === undefined);
-}
-
-function findKeys(
-  keys: KeySet,
-  { header, keyId }: CompactJws,
-): readonly VerificationKey[] | Refusal<'token_algorithm_refused' | 'token_key_unknown'> {
-  const candidates = keys.candidates(header.alg, keyId);
-  if (candidates.length > 0) return candidates;
-  return keys.knows(keyId) && keyId !== undefined
-    ? refuse('token_algorithm_refused', "alg is not the key's")
-    : refuse('token_key_unknown', 'no key of the issuer suits kid and alg');
 }
 
 function unavailable({ issuer }: TrustedIssuer): Refusal<'token_keys_unavailable'> {

@@ -24,6 +24,18 @@ async function events() {
   log.record(await observe(checkRequest(), { identity: { verify: () => refuse('spiffe_id_missing', 'x') } }));
   const delegated = { ...ordersToken, actors: [{ sub: 'web' }], claims: { jti: 'j', txn: 't' } };
   log.record(await observe(checkRequest({ headers }), { token: { verify: () => delegated } }));
+  const transaction = {
+    issuer: 'i',
+    id: 't',
+    subject: 's',
+    scopes: [],
+    requestingWorkload: 'w',
+    claims: {},
+    issuedAt: 0,
+    expiresAt: 0,
+  };
+  const told = { verifier: { verify: () => transaction }, mode: 'required' as const };
+  log.record(await observe(checkRequest({ headers }), { transaction: told }));
   const misuse = { token: ordersToken, boundBy: 'dpop' as const, boundTo: 'x' };
   log.record(
     await observe(checkRequest({ headers }), {

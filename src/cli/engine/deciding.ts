@@ -68,6 +68,7 @@ export async function startDeciding(config: Config, options: DecidingOptions): P
     revocations: sources.revocation.check,
     binding: config.token.binding,
     dpop: sources.tokens.dpop,
+    transaction: sources.tokens.transaction,
     resourceMetadata: config.token.resource_metadata,
     policy: () => policies.current(),
     entrypoint: config.policy.entrypoint,

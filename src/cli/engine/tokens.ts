@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import type { Config, IssuerConfig } from '../../config/schema.js';
-import type { DpopTerms } from '../../decision/pipeline.js';
+import type { DpopTerms, TransactionTerms } from '../../decision/pipeline.js';
 import { shareFeeds } from '../../feed/shared.js';
 import { createKeySource, type KeySource, type KeySourceStatus } from '../../token/key-source.js';
+import { createTransactionVerifier, type TransactionIssuer } from '../../token/transaction.js';
 import type { TokenVerifier } from '../../token/types.js';
 import { createTokenVerifier, type TrustedIssuer } from '../../token/verifier.js';
 import { issuerRules } from '../issuer-rules.js';
@@ -16,6 +17,7 @@ const FIRST_KEYS = 5_000;
 export interface TokensPart extends EnginePart {
   readonly verifier: TokenVerifier;
   readonly dpop: DpopTerms;
+  readonly transaction: TransactionTerms | undefined;
   status(): readonly KeySourceStatus[];
   /**
    * Resolves when every issuer was asked once, or after {@link FIRST_KEYS}: an issuer that does not answer must not
@@ -34,7 +36,9 @@ export function startTokens(config: Config, part: ProvenOptions): TokensPart {
   const dpop = startDpop(config, part);
   const options = { hub: shareFeeds(hub), now };
   const issuers = config.token.issuers.map((issuer) => trustedIssuer(issuer, options));
-  const sources = issuers.flatMap(({ keys }) => keys ?? []);
+  const services =
+    config.token.transaction?.issuers.map((issuer) => transactionIssuer(issuer, options)) ?? [];
+  const sources = [...issuers, ...services].flatMap(({ keys }) => keys ?? []);
   const status = () => sources.map((keys) => keys.status());
   const asked = Promise.all([dpop.started, ...sources.map((keys) => keys.start())]);
 
@@ -48,6 +52,7 @@ export function startTokens(config: Config, part: ProvenOptions): TokensPart {
       now,
     }),
     dpop: dpop.terms,
+    transaction: transactionTerms(config.token, services, now),
     status,
     firstKeys: Promise.race([asked.then(() => {}), elapsed(FIRST_KEYS)]),
     checks: () =>
@@ -65,6 +70,34 @@ export function startTokens(config: Config, part: ProvenOptions): TokensPart {
   };
 }
 
+function transactionTerms(
+  { transaction, max_bytes: maxBytes }: Config['token'],
+  issuers: readonly TransactionIssuer[],
+  now: () => number,
+): TransactionTerms | undefined {
+  if (transaction === undefined) return undefined;
+  const { mode, trust_domain: trustDomain } = transaction;
+  return { mode, verifier: createTransactionVerifier({ issuers, trustDomain, maxBytes, now }) };
+}
+
+type TransactionConfig = NonNullable<Config['token']['transaction']>;
+
+/** Its keys are kept as those of issuers are unless these say otherwise. */
+const KEYS = { jwks_refresh: 300_000, jwks_cooldown: 30_000, jwks_max_stale: 3_600_000 };
+
+function transactionIssuer(
+  service: TransactionConfig['issuers'][number],
+  options: Options,
+): TransactionIssuer {
+  return {
+    issuer: service.issuer,
+    algorithms: service.algorithms,
+    maxLifetime: service.max_lifetime,
+    clockSkew: service.clock_skew,
+    keys: keysOf({ issuer: service.issuer, ...KEYS }, service.jwks, options),
+  };
+}
+
 type Options = Pick<PartOptions, 'hub' | 'now'>;
 
 function trustedIssuer(issuer: IssuerConfig, options: Options): TrustedIssuer {
@@ -76,7 +109,9 @@ function trustedIssuer(issuer: IssuerConfig, options: Options): TrustedIssuer {
   };
 }
 
-function keysOf(issuer: IssuerConfig, location: string, { hub, now }: Options): KeySource {
+type KeysConfig = Pick<IssuerConfig, 'issuer' | 'jwks_refresh' | 'jwks_cooldown' | 'jwks_max_stale'>;
+
+function keysOf(issuer: KeysConfig, location: string, { hub, now }: Options): KeySource {
   return createKeySource({
     issuer: issuer.issuer,
     location,
