@@ -8,6 +8,7 @@ const COUNT: { readonly [name: string]: number } = {
   'envoy-certificate': 50_000,
   xfcc: 200_000,
   'forwarded-certificate': 20_000,
+  'jwt-svid': 50_000,
 };
 
 test.each(Object.entries(TARGETS))(

@@ -2,11 +2,13 @@ import { isRefusal } from '../../src/errors/refusal.js';
 import { readCertificate, readEnvoyCertificates } from '../../src/identity/certificate.js';
 import { verifyCertificate } from '../../src/identity/certificate-verifier.js';
 import { readForwardedCertificates } from '../../src/identity/forwarded-certificate.js';
+import { verifyJwtSvid } from '../../src/identity/jwt-svid.js';
 import { compilePathTemplate, DEFAULT_PATH_TEMPLATE } from '../../src/identity/path-template.js';
 import { parseSpiffeId } from '../../src/identity/spiffe-id.js';
 import { parseTrustBundle, TrustBundles } from '../../src/identity/trust-bundle.js';
 import { parseXfcc } from '../../src/identity/xfcc.js';
 import { nameConstraints, NOW, TestCa, unknownExtension, WORKLOAD } from '../support/ca.js';
+import { JwtKey, SECONDS } from '../support/jwt-authority.js';
 import type { Random } from '../support/random.js';
 import { xfccObject, xfccText } from '../support/xfcc.js';
 import { mutateTree, readTree } from './mutate-der.js';
@@ -195,6 +197,26 @@ function forwardedCertificate(random: Random): void {
   }
 }
 
+const jwtKey = await JwtKey.create();
+const jwtBundle = parseTrustBundle('example.org', JSON.stringify({ keys: [jwtKey.entry()] }));
+if (isRefusal(jwtBundle)) throw new Error(jwtBundle.detail);
+const jwtOptions = { ...options, bundles: new TrustBundles([jwtBundle], 2), audiences: ['mesh'] };
+const claims = { sub: WORKLOAD, aud: 'mesh', exp: SECONDS + 60 };
+const tokens = {
+  samples: [
+    await jwtKey.sign(claims),
+    await jwtKey.sign({ ...claims, aud: ['mesh'], nbf: 1 }, { typ: 'JWT' }),
+  ],
+  pieces: ['.', '..', '=', 'eyJ', 'e30', 'W10', 'bnVsbA', 'eyJhbGciOiJub25lIn0', '-', '_', '+', '/'],
+};
+const signed = new Set(tokens.samples);
+
+function jwtSvid(random: Random): void {
+  const token = mutateText(tokens, random);
+  const verified = verifyJwtSvid(token, jwtOptions);
+  if (!isRefusal(verified) && !signed.has(token)) throw new Error(`trusted: ${JSON.stringify(token)}`);
+}
+
 /** By the name that `npm run fuzz` knows each by. */
 export const TARGETS: { readonly [name: string]: Target } = {
   'spiffe-id': spiffeId,
@@ -202,4 +224,5 @@ export const TARGETS: { readonly [name: string]: Target } = {
   'envoy-certificate': envoyCertificate,
   xfcc,
   'forwarded-certificate': forwardedCertificate,
+  'jwt-svid': jwtSvid,
 };
