@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import { Command } from 'commander';
 import { pino } from 'pino';
 import { createLog, type Log } from '../telemetry/log.js';
@@ -12,6 +13,7 @@ export function serveCommand(): Command {
     .description('answer Envoy, until SIGTERM')
     .requiredOption('-c, --config <file>', 'the configuration file')
     .action(async (options: { config: string }) => {
+      keepYoungGarbageYoung();
       const config = await readConfig(options.config);
       const errors = pino.destination(2);
       const log = createLog(config.log.level, errors);
@@ -22,6 +24,15 @@ export function serveCommand(): Command {
       stopOnSignal(starting, log);
       await starting;
     });
+}
+
+/**
+ * V8 watches which of a program's allocations live long, and makes those among the old objects from the start. What belongs
+ * to a request lives for about as long as it takes to look so at times, and then each request is garbage that only a
+ * full collection finds: measured, a quarter of all that is allocated, and a third of the CPU on top.
+ */
+function keepYoungGarbageYoung(): void {
+  setFlagsFromString('--no-allocation-site-pretenuring');
 }
 
 /** SIGTERM (an orchestrator) and SIGINT (a terminal) drain; a second one does not wait. */

@@ -133,14 +133,14 @@ class Copy {
       if (member === undefined) continue;
       const below = rule?.below(name);
       this.path.push(name);
-      if (below?.erased || (rule?.headers && SECRET_HEADER.test(name))) {
+      const facts = nameFacts(name);
+      if (below?.erased || (rule?.headers && facts.header)) {
         this.erased.push(this.pointer());
-      } else if (rule?.parameters && SECRET_NAME.test(name)) {
+      } else if (rule?.parameters && facts.parameter) {
         this.masked.push(this.pointer());
         define(out, name, MASKED);
       } else {
-        // A name can hold a token as well as a value can.
-        define(out, maskText(name), this.value(member, below));
+        define(out, facts.clean, this.value(member, below));
       }
       this.path.pop();
     }
@@ -164,6 +164,31 @@ const ALWAYS = [
 ];
 const BODIES = [`${HTTP}/body`, '/input/parsed_body', '/result/body'];
 
+interface NameFacts {
+  /** A name can hold a token as well as a value can. */
+  readonly clean: string;
+  /** Whether it is that of a header, or of a parameter, that holds a credential. */
+  readonly header: boolean;
+  readonly parameter: boolean;
+}
+
+/** Events have the same names all the time. Only short ones are kept, and none that was masked. */
+const NAMES = new Map<string, NameFacts>();
+const MOST_NAMES = 1_000;
+const LONGEST_NAME = 64;
+
+function nameFacts(name: string): NameFacts {
+  const known = NAMES.get(name);
+  if (known !== undefined) return known;
+  const clean = maskText(name);
+  const facts = { clean, header: SECRET_HEADER.test(name), parameter: SECRET_NAME.test(name) };
+  if (clean === name && name.length <= LONGEST_NAME) {
+    if (NAMES.size >= MOST_NAMES) NAMES.clear();
+    NAMES.set(name, facts);
+  }
+  return facts;
+}
+
 /** RFC 6901 section 3; hardly any name needs it. */
 function escapePointer(name: string): string {
   return /[~/]/.test(name) ? name.replaceAll('~', '~0').replaceAll('/', '~1') : name;
@@ -171,6 +196,7 @@ function escapePointer(name: string): string {
 
 /** Takes credentials out of a text; in time linear in its length. */
 export function maskText(text: string): string {
+  if (!SUSPICIOUS.test(text)) return text;
   const clean = maskPlain(text);
   return clean.includes('%') ? clean.replace(PIECE, maskEscaped) : clean;
 }
@@ -199,6 +225,9 @@ function maskEscaped(piece: string): string {
     );
   return plain === piece || maskPlain(plain) === plain ? piece : MASKED;
 }
+
+/** One of these is in everything that is masked, and in few other texts. */
+const SUSPICIOUS = /[=%]|KEY-----|ey[AJ]|ew[0ko]/;
 
 /** How a JSON object begins in base64url: a brace, then a quote or white space. */
 const JOSE = /ey[AJ]|ew[0ko]/;
