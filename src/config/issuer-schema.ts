@@ -41,6 +41,13 @@ export const issuerSchema = z
       .enum(['at+jwt', 'jwt'])
       .default('at+jwt')
       .describe('at+jwt holds tokens to RFC 9068, its typ and its required claims; jwt does not.'),
+    accepted_as: z
+      .array(z.enum(['access_token', 'user_token']))
+      .min(1)
+      .default(['access_token'])
+      .describe(
+        'What its tokens are taken for: access_token in Authorization, user_token in the header of token.user.',
+      ),
     claims: claimMappingSchema,
     introspection: introspectionSchema.optional(),
     presenters: z

@@ -5,6 +5,7 @@ import { dpopSchema } from './dpop-schema.js';
 import { issuerSchema } from './issuer-schema.js';
 import { transactionSchema } from './transaction-schema.js';
 import type { Fault } from './problem.js';
+import { isAcceptedAs, userTokenFaults, userTokenSchema } from './user-token-schema.js';
 
 function* repeatedIssuers(issuers: unknown): Iterable<[PropertyKey[], Fault]> {
   if (!Array.isArray(issuers)) return;
@@ -46,7 +47,8 @@ function overlap(a: string, b: string): boolean {
 }
 
 function* missingIssuers(token: unknown): Iterable<[PropertyKey[], Fault]> {
-  if (!isMapping(token) || !Array.isArray(token.issuers) || token.issuers.length > 0) return;
+  if (!isMapping(token) || !Array.isArray(token.issuers)) return;
+  if (token.issuers.some((entry) => isAcceptedAs(entry, 'access_token'))) return;
   if (token.mode !== 'required' && token.mode !== 'optional') return;
   yield [
     ['issuers'],
@@ -100,6 +102,7 @@ export const tokenSchema = z
       .prefault({})
       .describe('Tokens with which somebody acts for somebody else (act, RFC 8693).'),
     transaction: transactionSchema.optional(),
+    user: userTokenSchema.optional(),
     issuers: z
       .array(issuerSchema)
       .check(checkAcross(repeatedIssuers))
@@ -108,5 +111,6 @@ export const tokenSchema = z
       .describe('The authorization servers whose tokens are accepted; at least one unless mode is off.'),
   })
   .check(checkAcross(missingIssuers))
+  .check(checkAcross(userTokenFaults))
   .prefault({})
   .describe('What the caller was granted: OAuth access tokens.');

@@ -244,11 +244,16 @@ export const INPUT_SCHEMA: JsonSchema = {
   $schema: 'http://json-schema.org/draft-07/schema#',
   title: 'The input of a Countersign policy',
   ...object(
-    '`identity`, `token` and `request` are verified facts; the rest stands under the names of opa-envoy-plugin.',
+    '`identity`, `token`, `user_token` and `request` are verified facts; the rest stands under the names of opa-envoy-plugin.',
     {
       identity: IDENTITY,
       token: TOKEN,
       transaction: TRANSACTION,
+      user_token: {
+        ...TOKEN,
+        description:
+          'The verified token of the user for whom the workload asks, with the same keys as `token`. Absent where none came, and where `token.user` is not configured.',
+      },
       request: REQUEST,
       attributes: ATTRIBUTES,
       parsed_path: list('The canonical path in segments.'),

@@ -14,6 +14,7 @@ export function policyInput(
   token: VerifiedToken | undefined,
   destination?: Workload,
   transaction?: Transaction,
+  userToken?: VerifiedToken,
 ): { readonly [name: string]: unknown } {
   const { http } = facts;
   // Members that are added to an object made by `...` cost twenty times as much.
@@ -21,6 +22,7 @@ export function policyInput(
   input.identity = identityInput(identity, destination);
   if (token) input.token = once(TOKENS, token, tokenInput);
   if (transaction) input.transaction = once(TRANSACTIONS, transaction, transactionInput);
+  if (userToken) input.user_token = once(TOKENS, userToken, tokenInput);
   if (http)
     input.request = {
       method: http.method,

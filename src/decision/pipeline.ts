@@ -20,6 +20,12 @@ import type { RequestFacts } from './facts.js';
 import { policyInput } from './input.js';
 import type { ReasonCode } from './reasons.js';
 import { readRoute, type Route, type TokenMode } from './route.js';
+import {
+  refuseUserToken,
+  verifyUserToken,
+  type UserTokenOptions,
+  type UserTokenRefusal,
+} from './user-token.js';
 
 export interface PipelineOptions {
   readonly identity: IdentityVerifier;
@@ -27,6 +33,8 @@ export interface PipelineOptions {
   readonly destination: (principal: string) => Workload | undefined;
   readonly token: TokenVerifier;
   readonly tokenMode: TokenMode;
+  /** Present where a user's token may stand beside the access token. */
+  readonly userToken?: UserTokenOptions | undefined;
   /** What was taken back; absent where nothing ever is. */
   readonly revocations?: RevocationCheck | undefined;
   /** What is asked of every token's binding. Default `optional`. */
@@ -90,6 +98,7 @@ interface Progress {
   identity?: WorkloadIdentity;
   token?: VerifiedToken;
   transaction?: Transaction;
+  userToken?: VerifiedToken;
   misuse?: Misuse;
   policy?: PolicyEvidence;
   singular?: true;
@@ -129,6 +138,7 @@ function run(
   if (policy === undefined) return stop(progress, refuse('policy_unavailable', 'no policy has loaded yet'));
   const route = readRoute(facts.route, {
     tokenMode: options.tokenMode,
+    userTokenMode: options.userToken?.mode,
     entrypoint: options.entrypoint,
     entrypoints: policy.entrypoints,
   });
@@ -163,8 +173,8 @@ function authorize(
   if (shutOut) return stop(progress, shutOut);
 
   // A TCP connection cannot carry a token: the policy decides on identity alone (input.request is absent).
-  if (facts.http === undefined || route.tokenMode === 'off')
-    return withTransaction(options, progress, facts, policy, route, started);
+  if (facts.http === undefined) return judge(options, progress, facts, policy, route, started);
+  if (route.tokenMode === 'off') return askUser(options, progress, facts, policy, route, started);
 
   const proceed = (
     token: VerifiedToken | TokenRefusal | Refusal<'deadline_exceeded'>,
@@ -182,7 +192,7 @@ function authorize(
     }
     return late(progress, now)
       ? tooLate(progress)
-      : withTransaction(options, progress, facts, policy, route, judging);
+      : askUser(options, progress, facts, policy, route, judging);
   };
   const token = options.token.verify({
     authorization: facts.authorization,
@@ -197,6 +207,45 @@ function authorize(
   if (!(token instanceof Promise)) return proceed(token, progress.at);
   return within(token, progress.deadline - MARGIN - options.now(), () =>
     refuse('deadline_exceeded', 'the token could not be verified before the deadline'),
+  ).then((verified) => proceed(verified, options.now()));
+}
+
+/** The user's token, where there may be one, and then the policy. @param started what `performance.now()` said */
+function askUser(
+  options: PipelineOptions,
+  progress: Progress,
+  facts: RequestFacts,
+  policy: Policy,
+  route: Route,
+  started: number,
+): Decision | Promise<Decision> {
+  const { userToken, revocations } = options;
+  if (userToken === undefined || route.userTokenMode === 'off')
+    return withTransaction(options, progress, facts, policy, route, started);
+  const identity = progress.identity!;
+
+  const proceed = (
+    token: VerifiedToken | UserTokenRefusal | Refusal<'deadline_exceeded'>,
+    now: number,
+  ): Decision | Promise<Decision> => {
+    const judging = performance.now();
+    progress.timings.token = (progress.timings.token ?? 0) + nanoseconds(judging - started);
+    if (!isRefusal(token)) {
+      const revoked = revocations?.token(token, identity, progress.at);
+      if (revoked) return stop(progress, refuseUserToken(userToken.header, revoked));
+      progress.userToken = token;
+    } else if (token.code !== 'user_token_missing' || route.userTokenMode === 'required') {
+      if ('misuse' in token && token.misuse) progress.misuse = token.misuse;
+      return stop(progress, token);
+    }
+    return late(progress, now)
+      ? tooLate(progress)
+      : withTransaction(options, progress, facts, policy, route, judging);
+  };
+  const token = verifyUserToken(userToken, facts, identity, progress.at);
+  if (!(token instanceof Promise)) return proceed(token, progress.at);
+  return within(token, progress.deadline - MARGIN - options.now(), () =>
+    refuse('deadline_exceeded', "the user's token could not be verified before the deadline"),
   ).then((verified) => proceed(verified, options.now()));
 }
 
@@ -240,13 +289,9 @@ function judge(
   started: number,
 ): Decision {
   const identity = progress.identity!;
-  const input = policyInput(
-    facts,
-    identity,
-    progress.token,
-    options.destination(facts.destination),
-    progress.transaction,
-  );
+  const destination = options.destination(facts.destination);
+  const { id, token, transaction, userToken } = progress;
+  const input = policyInput(facts, identity, token, destination, transaction, userToken);
   const result = policy.evaluate(route.entrypoint, input, progress.at);
   progress.timings.policy = nanoseconds(performance.now() - started);
   const { revision, bundles } = policy;
@@ -263,7 +308,6 @@ function judge(
     const detail = result.reason ?? result.reasons.join('; ');
     return stop(progress, refuse(denialReason(result, progress.token), detail), result);
   }
-  const { id, token } = progress;
   const subject = { id, identity, token, reason: 'allowed' as const, policyRevision: revision };
   const nonce =
     token && options.dpop?.nonceRequired && isDpop(facts.authorization)

@@ -4,6 +4,7 @@ import type { RevocationCode } from '../revocation/types.js';
 import type { TransactionCode } from '../token/transaction.js';
 import type { TokenCode } from '../token/types.js';
 import type { RequestCode } from './facts.js';
+import type { UserTokenCode } from './user-token.js';
 
 /** Reasons that only the pipeline itself can give. */
 export type PipelineCode =
@@ -17,7 +18,14 @@ export type PipelineCode =
 
 /** The closed list: every decision carries exactly one of these. */
 export type ReasonCode =
-  PipelineCode | RequestCode | IdentityCode | TokenCode | TransactionCode | RevocationCode | PolicyCode;
+  | PipelineCode
+  | RequestCode
+  | IdentityCode
+  | TokenCode
+  | TransactionCode
+  | UserTokenCode
+  | RevocationCode
+  | PolicyCode;
 
 /** google.rpc.Code values that a decision can carry in `CheckResponse.status.code`. */
 export const GRPC = {
@@ -155,6 +163,10 @@ export const REASONS: { readonly [code in ReasonCode]: Reason } = {
   transaction_token_invalid: transaction,
   transaction_token_expired: transaction,
   transaction_token_unavailable: unavailable,
+
+  user_token_missing: { ...token, error: 'unauthorized' },
+  user_token_refused: token,
+  user_token_unavailable: unavailable,
 
   insufficient_scope: { ...policy, error: 'insufficient_scope' },
   insufficient_user_authentication: {

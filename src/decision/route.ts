@@ -6,6 +6,8 @@ export type TokenMode = 'required' | 'optional' | 'off';
 /** What applies on a route that says nothing of its own. */
 export interface RouteDefaults {
   readonly tokenMode: TokenMode;
+  /** Undefined where no user's token is configured. */
+  readonly userTokenMode?: TokenMode | undefined;
   readonly entrypoint: string;
   /** Every entrypoint that was compiled in; a route may name no other. */
   readonly entrypoints: readonly string[];
@@ -13,6 +15,7 @@ export interface RouteDefaults {
 
 export interface Route {
   readonly tokenMode: TokenMode;
+  readonly userTokenMode?: TokenMode | undefined;
   readonly entrypoint: string;
   readonly audience?: string;
   readonly binding?: BindingRequirement;
@@ -55,6 +58,10 @@ function narrow(
     case 'countersign.transaction':
       if (!isMode(value)) return wrong(name, 'must be required, optional or off');
       return { ...route, transactionMode: value };
+    case 'countersign.user_token':
+      if (!isMode(value)) return wrong(name, 'must be required, optional or off');
+      if (route.userTokenMode === undefined) return wrong(name, 'needs token.user in the configuration');
+      return { ...route, userTokenMode: value };
     case 'countersign.audience':
       if (value === '') return wrong(name, 'must not be empty');
       return { ...route, audience: value };
@@ -71,7 +78,7 @@ function narrow(
     default:
       return wrong(
         name,
-        'is not known; there are countersign.token, countersign.audience, countersign.binding, countersign.transaction, countersign.resource_metadata, countersign.entrypoint',
+        'is not known; there are countersign.token, countersign.user_token, countersign.audience, countersign.binding, countersign.transaction, countersign.resource_metadata, countersign.entrypoint',
       );
   }
 }

@@ -42,6 +42,7 @@ test('what is left out has its default, durations in milliseconds', () => {
           jwks: '/etc/countersign/jwks.json',
           algorithms: ['RS256', 'ES256'],
           profile: 'at+jwt',
+          accepted_as: ['access_token'],
           claims: { scopes: ['scope', 'scp'], roles: ['roles'], groups: ['groups'] },
           max_lifetime: 3_600_000,
           clock_skew: 0,

@@ -2,7 +2,7 @@ import type { JsonSchema } from '../../src/decision/input-schema.js';
 
 /** docs/policy-input.md, from the schema of the input. */
 export function inputReference(schema: JsonSchema): string {
-  const { identity, token, request, ...others } = schema.properties!;
+  const { identity, token, user_token: userToken, transaction, request, ...others } = schema.properties!;
   return `# What a policy is asked with
 
 Every key of \`input\`, written from the JSON Schema that \`countersign check\` holds policies to
@@ -13,7 +13,7 @@ is absent is undefined, and so denies.
 
 Nothing unverified gets there.
 
-${table({ identity: identity!, token: token!, request: request! })}
+${table({ identity: identity!, token: token!, user_token: withoutKeys(userToken!), transaction: transaction!, request: request! })}
 
 ## Under opa-envoy-plugin's names
 
@@ -21,6 +21,11 @@ As Envoy sent it: a client can write most of it, so decide on the facts above.
 
 ${table(others)}
 `;
+}
+
+/** Its keys are listed with `token`. */
+function withoutKeys({ description, type }: JsonSchema): JsonSchema {
+  return { description: description!, type: type! };
 }
 
 function table(properties: NonNullable<JsonSchema['properties']>): string {

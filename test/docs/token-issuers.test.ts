@@ -16,6 +16,8 @@ interface Case {
   readonly presenter: string;
   readonly request: string;
   readonly claims: Readonly<Record<string, unknown>>;
+  /** Of the user's token, where there is one. */
+  readonly user?: Readonly<Record<string, unknown>> | null;
   readonly reason: string;
 }
 
@@ -74,13 +76,24 @@ function mint({ exp = 300, ...claims }: Case['claims'], key: TestKey): Promise<s
 describe.each(sections)('$title', ({ title, config: text, cases }) => {
   const { token } = configOf(text);
 
-  test.each(cases)('$what: $reason', async ({ presenter, request, claims, reason }) => {
-    const { iss } = claims as { iss: string };
-    const named = token.issuers.find(({ issuer }) => issuer === iss) ?? token.issuers[0]!;
-    const key = named.algorithms.includes('ES256') ? keys.ES256 : keys.RS256;
-    const issuers = await Promise.all(
-      token.issuers.map(async (issuer) => ({ ...issuerRules(issuer), keys: await FakeKeys.of(key) })),
-    );
+  test.each(cases)('$what: $reason', async ({ presenter, request, claims, user, reason }) => {
+    const keyOf = ({ algorithms }: Config['token']['issuers'][number]) =>
+      algorithms.includes('ES256') ? keys.ES256 : keys.RS256;
+    const minted = ({ iss, ...others }: Case['claims']) => {
+      const named = token.issuers.find(({ issuer }) => issuer === iss) ?? token.issuers[0]!;
+      return mint({ iss, ...others }, keyOf(named));
+    };
+    const verifier = async (kind: 'access_token' | 'user_token') =>
+      createTokenVerifier({
+        issuers: await Promise.all(
+          token.issuers
+            .filter(({ accepted_as: kinds }) => kinds.includes(kind))
+            .map(async (issuer) => ({ ...issuerRules(issuer), keys: await FakeKeys.of(keyOf(issuer)) })),
+        ),
+        maxBytes: token.max_bytes,
+        now: () => NOW,
+      });
+    const userTokens = user ? [await minted(user)] : [];
     const [method, path] = request.split(' ') as [string, string];
     const decision = await pipeline({
       identity: {
@@ -91,12 +104,15 @@ describe.each(sections)('$title', ({ title, config: text, cases }) => {
           path: presenter.replace(/^spiffe:\/\/[^/]*/, ''),
         }),
       },
-      token: createTokenVerifier({ issuers, maxBytes: token.max_bytes, now: () => NOW }),
+      token: await verifier('access_token'),
+      ...(token.user && { userToken: { ...token.user, verifier: await verifier('user_token') } }),
       policy: () => policies.get(title),
       entrypoint: ENTRYPOINT,
     }).decide(
       facts({
-        authorization: [`Bearer ${await mint(claims, key)}`],
+        authorization: [`Bearer ${await minted(claims)}`],
+        header: (name) => (name === token.user?.header ? userTokens : []),
+        envoyInput: { attributes: {}, parsed_path: path.split('/').slice(1) },
         http: { method, path, rawPath: path, query: '', host: 'shop', scheme: 'https' },
       }),
       { deadline: Infinity },
@@ -110,6 +126,6 @@ describe.each(sections)('$title', ({ title, config: text, cases }) => {
   test('has a case that is allowed and one that is stopped before any policy', () => {
     const reasons = cases.map(({ reason }) => reason);
     expect(reasons).toContain('allowed');
-    expect(reasons.some((reason) => reason.startsWith('token_'))).toBe(true);
+    expect(reasons.some((reason) => /^(user_)?token_/.test(reason))).toBe(true);
   });
 });

@@ -48,7 +48,7 @@ export async function startDeciding(config: Config, options: DecidingOptions): P
     ? createDecisionLog({
         labels: { app: 'countersign', version },
         includeBody: config.decision_log.include_body,
-        erase: config.decision_log.mask,
+        erase: [...config.decision_log.mask, ...userTokenHeader(config)],
         onDrop: (cause) => metrics.decisionLogDropped(cause),
         ...(decisions && { destination: decisions }),
       })
@@ -65,6 +65,7 @@ export async function startDeciding(config: Config, options: DecidingOptions): P
     destination: sources.identity.destination,
     token: sources.tokens.verifier,
     tokenMode: config.token.mode,
+    userToken: sources.tokens.user,
     revocations: sources.revocation.check,
     binding: config.token.binding,
     dpop: sources.tokens.dpop,
@@ -96,4 +97,11 @@ export async function startDeciding(config: Config, options: DecidingOptions): P
       await decisionLog?.close();
     },
   };
+}
+
+/** A user's token is in a header whose name need not sound like one. */
+function userTokenHeader({ token: { user } }: Config): string[] {
+  if (user === undefined) return [];
+  const name = user.header.replaceAll('~', '~0').replaceAll('/', '~1');
+  return [`/input/attributes/request/http/headers/${name}`];
 }

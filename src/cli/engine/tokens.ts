@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { UserTokenOptions } from '../../decision/user-token.js';
 import type { Config, IssuerConfig } from '../../config/schema.js';
 import type { DpopTerms, TransactionTerms } from '../../decision/pipeline.js';
 import { shareFeeds } from '../../feed/shared.js';
@@ -16,6 +17,8 @@ const FIRST_KEYS = 5_000;
 
 export interface TokensPart extends EnginePart {
   readonly verifier: TokenVerifier;
+  /** Present where users' tokens are looked for. */
+  readonly user?: UserTokenOptions;
   readonly dpop: DpopTerms;
   readonly transaction: TransactionTerms | undefined;
   status(): readonly KeySourceStatus[];
@@ -35,7 +38,11 @@ export function startTokens(config: Config, part: ProvenOptions): TokensPart {
   const { hub, now } = part;
   const dpop = startDpop(config, part);
   const options = { hub: shareFeeds(hub), now };
-  const issuers = config.token.issuers.map((issuer) => trustedIssuer(issuer, options));
+  const issuers = config.token.issuers.map((issuer) => ({
+    ...trustedIssuer(issuer, options),
+    acceptedAs: issuer.accepted_as,
+  }));
+  const { user } = config.token;
   const services =
     config.token.transaction?.issuers.map((issuer) => transactionIssuer(issuer, options)) ?? [];
   const sources = [...issuers, ...services].flatMap(({ keys }) => keys ?? []);
@@ -44,7 +51,7 @@ export function startTokens(config: Config, part: ProvenOptions): TokensPart {
 
   return {
     verifier: createTokenVerifier({
-      issuers,
+      issuers: issuers.filter(({ acceptedAs }) => acceptedAs.includes('access_token')),
       maxBytes: config.token.max_bytes,
       binding: config.token.binding,
       maxActors: config.token.delegation.max_depth,
@@ -53,6 +60,18 @@ export function startTokens(config: Config, part: ProvenOptions): TokensPart {
     }),
     dpop: dpop.terms,
     transaction: transactionTerms(config.token, services, now),
+    ...(user && {
+      user: {
+        header: user.header,
+        mode: user.mode,
+        verifier: createTokenVerifier({
+          issuers: issuers.filter(({ acceptedAs }) => acceptedAs.includes('user_token')),
+          maxBytes: config.token.max_bytes,
+          maxActors: config.token.delegation.max_depth,
+          now,
+        }),
+      },
+    }),
     status,
     firstKeys: Promise.race([asked.then(() => {}), elapsed(FIRST_KEYS)]),
     checks: () =>
