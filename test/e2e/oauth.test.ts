@@ -63,7 +63,7 @@ describeEnvoy(
           ...options,
           ...insecure,
         });
-      return oauth.processClientCredentialsResponse(server, client, response);
+        return oauth.processClientCredentialsResponse(server, client, response);
       };
       return ask().catch((error) => (oauth.isDPoPNonceError(error) ? ask() : Promise.reject(error)));
     }
