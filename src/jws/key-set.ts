@@ -1,6 +1,7 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import type { JWK } from 'jose';
 import { parseExact, type ExactJson } from '../json/exact.js';
+import { isRocaModulus } from './roca.js';
 import { sameAlgorithm, suits } from './algorithms.js';
 import { thumbprint } from './thumbprint.js';
 
@@ -49,7 +50,7 @@ export class KeySet {
 
 /**
  * Reads a JWK Set (RFC 7517 section 5). Keys that cannot verify are passed over, as its section 5 asks: symmetric
- * or private ones, those for encryption, RSA that is too weak, and those of unknown types.
+ * or private ones, those for encryption, RSA that is too weak or known to be factored, and those of unknown types.
  *
  * @throws Error, without any of the text, when it is not a JWK Set
  */
@@ -114,7 +115,7 @@ function readKey(key: { [name: string]: ExactJson }): VerificationKey | undefine
   ) as unknown as JWK;
   try {
     const publicKey = createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' });
-    if (!isStrong(publicKey)) return undefined;
+    if (!isStrong(publicKey) || (kty === 'RSA' && isRocaModulus(jwk.n!))) return undefined;
     const identity = `${thumbprint(jwk)} ${alg ?? ''}`;
     return {
       key: publicKey,

@@ -8,6 +8,9 @@ const COUNT: { readonly [name: string]: number } = {
   'envoy-certificate': 50_000,
   xfcc: 200_000,
   'forwarded-certificate': 20_000,
+  token: 50_000,
+  authorization: 100_000,
+  introspection: 50_000,
   'jwt-svid': 50_000,
 };
 

@@ -1,5 +1,5 @@
 /**
- * Fuzzes the parsers of what a request brings as identity:
+ * Fuzzes the parsers of what a request brings as identity and as a token:
  *
  *   npm run fuzz -- [--count 1000000] [--seed 1] [--only xfcc]
  */

@@ -13,6 +13,7 @@ import type { Random } from '../support/random.js';
 import { xfccObject, xfccText } from '../support/xfcc.js';
 import { mutateTree, readTree } from './mutate-der.js';
 import { mutateText } from './mutate-text.js';
+import { TOKEN_TARGETS } from './token-targets.js';
 
 /** One parser: makes an input, reads it, and throws an Error when what came of it breaks a rule. */
 export type Target = (random: Random) => void;
@@ -225,4 +226,5 @@ export const TARGETS: { readonly [name: string]: Target } = {
   xfcc,
   'forwarded-certificate': forwardedCertificate,
   'jwt-svid': jwtSvid,
+  ...TOKEN_TARGETS,
 };
