@@ -1,6 +1,6 @@
 import { jest } from '@jest/globals';
 import { mintTrustDomain } from '../../src/demo/trust-domain.js';
-import { localHub } from '../../src/feed/feed.js';
+import { copyingHub } from '../support/copying-hub.js';
 import { createBundleStore } from '../../src/identity/bundle-store.js';
 import { createBundleFile } from '../../src/spiffe/bundle-file.js';
 
@@ -28,7 +28,7 @@ async function setUp() {
           return disk[path];
         },
         now: () => Date.now(),
-        hub: localHub,
+        hub: copyingHub,
       }),
   );
   const store = createBundleStore({ sources: files.map(({ source }) => source), now: () => Date.now() });
@@ -93,7 +93,7 @@ describe('trust bundles from files', () => {
       maxStale: 60_000,
       readFile: async () => 'nonsense',
       now: () => Date.now(),
-      hub: localHub,
+      hub: copyingHub,
     });
     await file.feeds[0]!.start();
     expect(file.source.read()).toEqual({ lastError: expect.stringContaining('/third: not a trust bundle') });

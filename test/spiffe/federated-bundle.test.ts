@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { mintTrustDomain, type SvidOptions, type TrustDomain } from '../../src/demo/trust-domain.js';
 import { isRefusal } from '../../src/errors/refusal.js';
-import { localHub } from '../../src/feed/feed.js';
+import { copyingHub } from '../support/copying-hub.js';
 import { createBundleStore } from '../../src/identity/bundle-store.js';
 import { parseTrustBundle } from '../../src/identity/trust-bundle.js';
 import { createFederatedBundle, type FederatedBundleOptions } from '../../src/spiffe/federated-bundle.js';
@@ -61,7 +61,7 @@ function setUp(options: Partial<FederatedBundleOptions> = {}) {
       return disk[path];
     },
     now,
-    hub: localHub,
+    hub: copyingHub,
     ...options,
   });
   const store = createBundleStore({ sources: [federated.source], now });
@@ -378,7 +378,7 @@ describe('a bundle that was fetched', () => {
       maxStale: 0,
       readFile: async () => '',
       now: () => 0,
-      hub: localHub,
+      hub: copyingHub,
     });
     const bundle = parseTrustBundle(
       'partner.example',

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import fc from 'fast-check';
 import { mintTrustDomain } from '../../src/demo/trust-domain.js';
-import { localHub } from '../../src/feed/feed.js';
+import { copyingHub } from '../support/copying-hub.js';
 import { createBundleStore } from '../../src/identity/bundle-store.js';
 import type { BundlesMessage, StreamListener, WorkloadApi } from '../../src/spiffe/workload-api.js';
 import { createWorkloadBundles } from '../../src/spiffe/workload-bundles.js';
@@ -19,7 +19,7 @@ function setUp() {
     },
     close: () => {},
   };
-  const bundles = createWorkloadBundles({ api: () => api, refresh: 1_000, now: () => 1, hub: localHub });
+  const bundles = createWorkloadBundles({ api: () => api, refresh: 1_000, now: () => 1, hub: copyingHub });
   void bundles.x509.start();
   const store = createBundleStore({
     sources: [],
