@@ -115,12 +115,22 @@ function resolveDomain(domain: TrustDomainConfig, at: At): TrustDomainConfig {
 }
 
 function resolveRevocationPaths(revocation: Config['revocation'], at: At): Config['revocation'] {
-  const { file, persistence_directory: kept, store } = revocation;
+  const { file, persistence_directory: kept, store, signals } = revocation;
   return {
     ...revocation,
     ...(file !== undefined && { file: at(file) }),
     ...(kept !== undefined && { persistence_directory: at(kept) }),
     ...(store && { store: resolveStorePaths(store, at) }),
+    ...(signals && {
+      signals: {
+        ...signals,
+        transmitters: signals.transmitters.map(({ authorization_file: secret, ...one }) => ({
+          ...one,
+          jwks: isFilePath(one.jwks) ? at(one.jwks) : one.jwks,
+          ...(secret !== undefined && { authorization_file: at(secret) }),
+        })),
+      },
+    }),
   };
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { checkAcross, isMapping, path } from './checks.js';
 import type { Fault } from './problem.js';
+import { signalsSchema } from './signals-schema.js';
 import { storeSchema } from './store-schema.js';
 
 /** Two places that could differ. */
@@ -10,6 +11,19 @@ function* twoPlaces(revocation: unknown): Iterable<[PropertyKey[], Fault]> {
   yield [
     ['persistence_directory'],
     { wrong: 'is given beside store, which keeps the same', mend: 'leave one of the two out' },
+  ];
+}
+
+/** An event that is acknowledged is told once. */
+function* keptNowhere(revocation: unknown): Iterable<[PropertyKey[], Fault]> {
+  if (!isMapping(revocation) || revocation.signals === undefined) return;
+  if ((revocation.persistence_directory ?? revocation.store) !== undefined) return;
+  yield [
+    ['signals'],
+    {
+      wrong: 'is given, and no place where what is received is kept',
+      mend: 'add persistence_directory or store',
+    },
   ];
 }
 
@@ -23,6 +37,9 @@ export const revocationSchema = z
     store: storeSchema
       .optional()
       .describe('Where what one replica is told is kept, and heard by all that share it.'),
+    signals: signalsSchema
+      .optional()
+      .describe('Security events of OpenID Shared Signals, pushed to this server (RFC 8935).'),
     max_entries: z
       .int()
       .min(1)
@@ -31,5 +48,6 @@ export const revocationSchema = z
       .describe('The most entries that are kept. More are refused: none ever makes room for another.'),
   })
   .check(checkAcross(twoPlaces))
+  .check(checkAcross(keptNowhere))
   .prefault({})
   .describe('What was taken back: tokens, subjects, sessions, clients, issuers and workloads.');

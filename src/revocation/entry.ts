@@ -17,7 +17,7 @@ export interface ReadOptions {
   readonly now: number;
   /**
    * The longest that a token of this issuer – of any, when undefined – may still be good for (ms). Given, an entry
-   * that can only be about tokens issued already ends by itself when the last of them has.
+   * that can only be about tokens issued already ends by itself when the last of them has. Infinity: nobody knows.
    */
   readonly longestLife?: (issuer: string | undefined) => number;
 }
@@ -88,7 +88,8 @@ function withDefaults(
   let { expires } = entry;
   if (expires === undefined && longestLife && (before !== undefined || jti !== undefined)) {
     const from = Math.max((before as number | undefined) ?? 0, now / 1000);
-    expires = Math.ceil(from + longestLife(entry.issuer as string | undefined) / 1000);
+    const life = longestLife(entry.issuer as string | undefined);
+    if (Number.isFinite(life)) expires = Math.ceil(from + life / 1000);
   }
   return {
     id: idOf(entry),

@@ -29,6 +29,8 @@ export interface FreshnessSources {
   readonly workloadApi?: () => readonly { readonly stream: string; readonly lastSuccess?: number }[];
   /** The list of what was revoked; undefined where there is none. */
   readonly revocations?: () => RevocationStanding | undefined;
+  /** Security events so far, by what became of them. */
+  readonly signals?: () => ReadonlyMap<string, number> | undefined;
   readonly policy: () => { readonly revision: string; readonly loadedAt: number } | undefined;
   /** What the policy is made of; one part called `policy` where it is a folder or a file. */
   readonly bundles?: () => readonly {
@@ -245,6 +247,7 @@ function registerFreshness(registers: Registry[], sources: FreshnessSources): vo
   });
   registerBundles(gauge, sources);
   registerRevocations(gauge, sources);
+  registerSignals(registers, sources);
   if (sources.workers) registerWorkers(registers, gauge, sources.workers);
   gauge('countersign_policy_info', 'Always 1; the label is the revision in force.', ['revision'], (made) => {
     const policy = sources.policy();
@@ -257,6 +260,30 @@ interface Gettable {
 }
 
 type MakeGauge = (name: string, help: string, labels: string[], collect: (gauge: Gauge) => void) => Gauge;
+
+const SIGNAL_RESULTS = [
+  'applied',
+  'no_effect',
+  'verification',
+  'unmatched',
+  'repeated',
+  'refused',
+  'unavailable',
+];
+
+function registerSignals(registers: Registry[], { signals = () => undefined }: FreshnessSources): void {
+  new Counter({
+    name: 'countersign_security_events_total',
+    help: 'Events of Shared Signals, by what became of them.',
+    labelNames: ['result'],
+    registers,
+    collect() {
+      this.reset();
+      const counts = signals();
+      for (const result of SIGNAL_RESULTS) this.inc({ result }, counts?.get(result) ?? 0);
+    },
+  });
+}
 
 function registerRevocations(gauge: MakeGauge, { revocations = () => undefined }: FreshnessSources): void {
   const measure = (name: string, help: string, value: (standing: RevocationStanding) => number | undefined) =>

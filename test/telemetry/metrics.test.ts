@@ -63,6 +63,7 @@ describe('metrics', () => {
       'countersign_revocations gauge',
       'countersign_revocations_failing gauge',
       'countersign_revocations_unreachable_timestamp_seconds gauge',
+      'countersign_security_events_total counter result',
       'countersign_shadow_decisions_total counter result',
       'countersign_stage_duration_seconds histogram stage',
       'countersign_trust_bundle_last_success_timestamp_seconds gauge trust_domain',

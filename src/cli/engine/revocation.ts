@@ -17,6 +17,7 @@ import type { Revocation, RevocationCheck } from '../../revocation/types.js';
 import { Failure } from '../failure.js';
 import { fileHints, fingerprint } from '../policy-files.js';
 import type { EnginePart, PartOptions } from './part.js';
+import { startSignals } from './signals.js';
 import { sharedRevocations } from './valkey.js';
 
 export interface RevocationPart extends EnginePart {
@@ -25,6 +26,8 @@ export interface RevocationPart extends EnginePart {
   /** What operators say and ask over `listen.admin`. */
   readonly desk: ReturnType<typeof createDesk>;
   status(): RevocationStatus | undefined;
+  /** Security events so far, by what became of them; undefined where none are received. */
+  signals(): ReadonlyMap<string, number> | undefined;
   /** Whether requests are decided: not before the list was read, and not with one that is too old. */
   ready(): boolean;
 }
@@ -43,7 +46,7 @@ const FILE_SETTLE = 50;
  * @throws Failure for a list that the operator has to mend
  */
 export async function startRevocation(config: Config, options: PartOptions): Promise<RevocationPart> {
-  const { file, persistence_directory: folder, store } = config.revocation;
+  const { file, persistence_directory: folder, store, signals } = config.revocation;
   const deskOf = (ask: DeskOptions['ask']) =>
     createDesk({
       ask,
@@ -69,11 +72,18 @@ export async function startRevocation(config: Config, options: PartOptions): Pro
   const fatal = made?.fatal();
   if (fatal !== undefined) throw new Failure(`revocation: ${fatal}`);
   const watch = made && file !== undefined ? await watchFile(file, made) : undefined;
+  // In the process that keeps the list, and in no other: an address can be listened on once.
+  const received =
+    made && signals
+      ? await startSignals(signals, options, { ask, longestLife: (issuer) => longestLife(config, issuer) })
+      : undefined;
+  if (received) options.log.info({ address: received.address }, 'receiving security events');
 
   return {
     check,
     desk: deskOf(ask),
     status: () => status.latest(),
+    signals: () => received?.counts(),
     ready: () => check.available(options.now()),
     checks() {
       const { loaded, unreachableSince, fileError, storeError } = status.latest() ?? { loaded: false };
@@ -83,14 +93,17 @@ export async function startRevocation(config: Config, options: PartOptions): Pro
           ok: loaded && unreachableSince === undefined && detail === '',
           ...(detail !== '' && { detail }),
         },
+        ...received?.checks(),
       };
     },
     standings: () => [
       ['the file of revocations', status.latest()?.fileError],
       ['the store of revocations', status.latest()?.storeError],
+      ...(received?.standings() ?? []),
     ],
     async stop() {
       watch?.stop();
+      await received?.stop();
       for (const feed of [status, ...shards]) feed.stop();
       await made?.stop();
     },
@@ -101,6 +114,7 @@ function nothing(desk: RevocationPart['desk']): RevocationPart {
   return {
     desk,
     status: () => undefined,
+    signals: () => undefined,
     ready: () => true,
     checks: () => ({}),
     standings: () => [],
@@ -108,10 +122,15 @@ function nothing(desk: RevocationPart['desk']): RevocationPart {
   };
 }
 
-/** The longest that a token which was issued by now may be accepted, by the issuer's own bound or by the largest. */
+/**
+ * The longest that a token which was issued by now may be accepted, by the issuer's own bound or by the largest. One that
+ * an issuer is asked about need not say when it was issued, and so nobody knows of it.
+ */
 function longestLife({ token }: Config, issuer: string | undefined): number {
   const named = token.issuers.filter((one) => one.issuer === issuer);
-  const lives = (named.length > 0 ? named : token.issuers).map(
+  const meant = named.length > 0 ? named : token.issuers;
+  if (meant.some(({ introspection }) => introspection !== undefined)) return Infinity;
+  const lives = meant.map(
     // Its iat may lie as far ahead as the skew allows, and its exp is over as much later.
     ({ max_lifetime: life, clock_skew: skew }) => life + 2 * skew,
   );

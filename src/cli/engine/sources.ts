@@ -15,7 +15,10 @@ export interface Sources {
   readonly revocation: RevocationPart;
   /** All of them, in the order in which they are told. */
   readonly parts: readonly EnginePart[];
-  readonly freshness: Pick<FreshnessSources, 'jwks' | 'trustBundles' | 'workloadApi' | 'revocations'>;
+  readonly freshness: Pick<
+    FreshnessSources,
+    'jwks' | 'trustBundles' | 'workloadApi' | 'revocations' | 'signals'
+  >;
   /** What operators may say and ask over `listen.admin`. */
   readonly adminRoutes: NonNullable<AdminOptions['protectedRoutes']>;
   stop(): Promise<void>;
@@ -43,6 +46,7 @@ export async function startSources(config: Config, options: PartOptions): Promis
       trustBundles: () => identity.status(),
       workloadApi: () => identity.streams(),
       revocations: () => revocation.status(),
+      signals: () => revocation.signals(),
     },
     adminRoutes: [{ path: '/revocations', handle: revocation.desk }],
     async stop() {
