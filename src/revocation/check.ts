@@ -25,8 +25,11 @@ export interface RevocationCheckOptions {
   readonly maxStale: number;
 }
 
-/** What a part of the list was last arranged as, by id. */
-type Arranged = Map<string, Revocation>;
+/** What a part of the list was last arranged as, by id: the file and an operator may say the same. */
+interface Arranged {
+  readonly file: Map<string, Revocation>;
+  readonly said: Map<string, Revocation>;
+}
 
 /**
  * The stage, over a list that may be kept in another process. It holds that list in its own index, and nothing is
@@ -34,7 +37,7 @@ type Arranged = Map<string, Revocation>;
  */
 export function createRevocationCheck({ shards, status, maxStale }: RevocationCheckOptions): RevocationCheck {
   const index = new RevocationIndex();
-  const arranged: Arranged[] = shards.map(() => new Map());
+  const arranged: Arranged[] = shards.map(() => ({ file: new Map(), said: new Map() }));
   let missing = shards.length;
   let standing = status.latest();
   status.onChange((state) => (standing = state));
@@ -83,19 +86,22 @@ function told({ id, reason }: Revocation): string {
   return reason === undefined ? `revoked by entry ${id}` : `revoked by entry ${id}: ${reason}`;
 }
 
-function rearrange(index: RevocationIndex, arranged: Arranged, entries: readonly Revocation[]): void {
-  const wanted = new Map(entries.map((entry) => [`${entry.source} ${entry.id}`, entry]));
-  for (const [key, entry] of wanted) {
-    const there = arranged.get(key);
-    if (there !== undefined && sameEntry(there, entry)) continue;
+function rearrange(index: RevocationIndex, { file, said }: Arranged, entries: readonly Revocation[]): void {
+  for (const entry of entries) {
+    const layer = entry.source === 'file' ? file : said;
+    const there = layer.get(entry.id);
+    if (there === entry || (there !== undefined && sameEntry(there, entry))) continue;
     // The new one first: at no moment does neither stand.
     index.add(entry);
     if (there !== undefined) index.remove(there);
-    arranged.set(key, entry);
+    layer.set(entry.id, entry);
   }
-  for (const [key, entry] of arranged) {
-    if (wanted.has(key)) continue;
-    index.remove(entry);
-    arranged.delete(key);
-  }
+  if (file.size + said.size === entries.length) return;
+  const wanted = new Set(entries.map(({ source, id }) => `${source === 'file'} ${id}`));
+  for (const layer of [file, said])
+    for (const [id, entry] of layer) {
+      if (wanted.has(`${layer === file} ${id}`)) continue;
+      index.remove(entry);
+      layer.delete(id);
+    }
 }

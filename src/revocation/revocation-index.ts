@@ -27,6 +27,16 @@ export class RevocationIndex {
     spiffe_id: new Map(),
   };
   private count = 0;
+  /**
+   * Who was found on no entry, as of which change of this index: an entry refuses less as time goes on, and never more, so
+   * that stays so until the next change. Certificates and tokens that are remembered come as the same object each time.
+   */
+  private changes = 0;
+  private readonly clearIdentities = new WeakMap<WorkloadIdentity, number>();
+  private readonly clearTokens = new WeakMap<
+    VerifiedToken,
+    { identity: WorkloadIdentity; changes: number }
+  >();
   /** Of entries that end with `/*`: where there are none, no path is taken apart. */
   private subtrees = 0;
 
@@ -37,6 +47,7 @@ export class RevocationIndex {
   add(entry: Revocation): void {
     const [bucket, key] = this.placeOf(entry);
     bucket.set(key, [...(bucket.get(key) ?? []), entry]);
+    this.changes++;
     this.count++;
     if (isSubtree(entry)) this.subtrees++;
   }
@@ -49,18 +60,30 @@ export class RevocationIndex {
     if (left.length === there.length) return;
     if (left.length === 0) bucket.delete(key);
     else bucket.set(key, left);
+    this.changes++;
     this.count--;
     if (isSubtree(entry)) this.subtrees--;
   }
 
   /** The entry that shuts this workload out, whatever token it brings. */
   ofIdentity(identity: WorkloadIdentity, now: number): Revocation | undefined {
-    if (this.buckets.spiffe_id.size === 0) return undefined;
-    return this.walk(identity.spiffeId, (entry) => isBare(entry) && isInForce(entry, now));
+    if (this.buckets.spiffe_id.size === 0 || this.clearIdentities.get(identity) === this.changes)
+      return undefined;
+    const found = this.walk(identity.spiffeId, (entry) => isBare(entry) && isInForce(entry, now));
+    if (found === undefined) this.clearIdentities.set(identity, this.changes);
+    return found;
   }
 
   /** The entry that shuts this token out, presented by this workload. */
   ofToken(token: VerifiedToken, identity: WorkloadIdentity, now: number): Revocation | undefined {
+    const clear = this.clearTokens.get(token);
+    if (clear?.changes === this.changes && clear.identity === identity) return undefined;
+    const found = this.look(token, identity, now);
+    if (found === undefined) this.clearTokens.set(token, { identity, changes: this.changes });
+    return found;
+  }
+
+  private look(token: VerifiedToken, identity: WorkloadIdentity, now: number): Revocation | undefined {
     const { jti, session, subject, client, issuer, spiffe_id: workloads } = this.buckets;
     const { claims } = token;
     const actor = actorOf(token);

@@ -171,3 +171,29 @@ test('the index says what the entries say, however they were put in and taken ou
     { numRuns: 2_000 },
   );
 });
+
+test('who was found clear is looked up anew after each change, and for another workload', () => {
+  const index = indexOf({ subject: 'bob' }, { spiffe_id: 'spiffe://example.org/other' });
+  const remembered = token();
+  const refuses = (id = frontend) => [
+    index.ofIdentity(id, NOW) !== undefined,
+    index.ofToken(remembered, id, NOW) !== undefined,
+  ];
+  for (let round = 0; round < 3; round++) {
+    expect([refuses(), refuses()]).toEqual([
+      [false, false],
+      [false, false],
+    ]);
+    const added = [
+      entry({ subject: 'alice', spiffe_id: frontend.spiffeId }),
+      entry({ spiffe_id: 'spiffe://example.org/*' }),
+    ];
+    index.add(added[0]!);
+    expect(refuses()).toEqual([false, true]);
+    expect(refuses(workload('spiffe://example.org/third'))).toEqual([false, false]);
+    expect(refuses()).toEqual([false, true]);
+    index.add(added[1]!);
+    expect(refuses()).toEqual([true, true]);
+    for (const one of added) index.remove(one);
+  }
+});
