@@ -9,7 +9,7 @@ import type { EngineProcess } from './engine.js';
 import { eventually } from './eventually.js';
 import { type Mesh, startMesh } from './mesh.js';
 
-describeEnvoy('what is taken back, through a real Envoy', () => {
+describeEnvoy('what is taken back from two workers, through a real Envoy', () => {
   let mesh: Mesh;
   let engine: EngineProcess;
   let envoy: Envoy;
@@ -20,7 +20,7 @@ describeEnvoy('what is taken back, through a real Envoy', () => {
     mesh.engine({
       grpc,
       listen: 'admin_token_file: ./secret',
-      more: 'revocation: { persistence_directory: ./kept }\n',
+      more: 'workers: 2\nrevocation: { persistence_directory: ./kept }\n',
     });
 
   beforeAll(async () => {
@@ -43,6 +43,11 @@ describeEnvoy('what is taken back, through a real Envoy', () => {
   const asked = async (workload = mesh.frontend) => {
     const { status, body } = await http1(request(workload));
     return status === 200 ? [200, 'allowed'] : [status, (JSON.parse(body) as { reason: string }).reason];
+  };
+  const within = async (milliseconds: number, status: number, reason: string) => {
+    const started = Date.now();
+    await eventually(async () => ((await asked()).join() === `${status},${reason}` ? true : undefined));
+    expect(Date.now() - started).toBeLessThan(milliseconds);
   };
   const revoke = async (...args: string[]) => {
     const outcome = await runCli([
@@ -73,12 +78,12 @@ describeEnvoy('what is taken back, through a real Envoy', () => {
         '--reason',
         'contract ended',
       );
-      // Not within a second: at once.
-      expect(await asked()).toEqual([status, reason]);
+      // The command is answered once the list is in force; its way to another worker is a message.
+      await within(1_000, status, reason);
       expect(said).toContain('contract ended');
       expect(await revoke('--list')).toContain(idIn(said));
       await revoke('--lift', idIn(said));
-      expect(await asked()).toEqual([200, 'allowed']);
+      await within(1_000, 200, 'allowed');
       expect(await revoke('--list')).toBe('nothing is revoked\n');
     },
   );
@@ -125,7 +130,7 @@ describeEnvoy('what is taken back, through a real Envoy', () => {
     expect(metrics).toMatch(/^countersign_decisions_total\{outcome="deny",reason="token_revoked"\} [1-9]/m);
     expect(metrics).toMatch(/^countersign_revocations 1$/m);
     await revoke('--lift', idIn(said));
-    expect(await asked()).toEqual([200, 'allowed']);
+    await within(1_000, 200, 'allowed');
     expect(JSON.stringify(engine.decisions()) + engine.log()).not.toContain('s'.repeat(40));
   }, 60_000);
 
