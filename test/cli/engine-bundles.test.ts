@@ -66,6 +66,23 @@ describe('the trust bundles of a server', () => {
     ]);
   });
 
+  test('come with what the server can prove itself with, which is asked for once somebody wants it', async () => {
+    const { spiffeId, chainPem, keyPem } = await home.issueSvid('/countersign');
+    const x509SvidKey = Buffer.from(keyPem.replace(/-----[^-]+-----|\s/g, ''), 'base64');
+    agent.say('FetchX509SVID', { svids: [{ spiffeId, x509Svid: der(chainPem), x509SvidKey }] });
+    const bundles = await start(
+      `{ workload_api: { ${socket()} }, trust_domains: { home.example: { workload_api: true } } }`,
+    );
+    expect(agent.asked.FetchX509SVID).toBe(0);
+    const svids = bundles.svids!();
+    await svids.start();
+    expect(svids.latest()).toMatchObject({ value: [{ spiffeId }] });
+    expect(bundles.svids!()).toBe(svids);
+    await bundles.stop();
+    const files = await start('{ trust_domains: { partner.example: { bundle: partner.pem } } }');
+    expect(files.svids).toBeUndefined();
+  });
+
   test('are of listed domains alone, unless the agent is trusted with all', async () => {
     const listed = await start(
       `{ workload_api: { ${socket()} }, trust_domains: { home.example: { workload_api: true } } }`,

@@ -11,6 +11,8 @@ export interface BundlesPart extends EnginePart {
   status(): readonly BundleStatus[];
   /** Of the Workload API; none where it is not used. */
   streams(): ReturnType<Agent['streams']>;
+  /** What this server can prove itself with; absent where the Workload API is not used. Whoever asks starts the feed. */
+  readonly svids?: Agent['svids'];
 }
 
 /** Milliseconds that sources beyond this machine's files may hold up the start. */
@@ -73,6 +75,7 @@ export async function startBundles(config: Config, options: PartOptions): Promis
     store,
     status: () => store.status(),
     streams: () => agent?.streams() ?? [],
+    ...(agent && { svids: () => agent.svids() }),
     checks: () => Object.fromEntries(standings().map(([what, error]) => [what, standing(error)])),
     standings: () => [...standings(), ...(agent?.standings() ?? [])],
     stop,

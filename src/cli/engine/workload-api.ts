@@ -51,7 +51,10 @@ export function createAgent({ workload_api: api }: Config['identity'], { hub, no
       { stream: 'x509_bundles', ...lastMessage(bundles.x509) },
       { stream: 'jwt_bundles', ...lastMessage(bundles.jwt) },
     ],
-    close: () => client?.close(),
+    close() {
+      svids?.stop();
+      client?.close();
+    },
   };
 }
 
