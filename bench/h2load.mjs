@@ -1,14 +1,24 @@
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 
-/** What one load run of one request cost, by h2load. */
-export function load(server, { requests, connections = 2, streams = 16, body, path }) {
+/**
+ * What one load run of one request cost, by h2load.
+ *
+ * @param rate requests a second, all connections together; as many as go without it
+ * @param log a file for the times of each request, for {@link latencies}
+ */
+export function load(
+  server,
+  { requests, connections = 2, streams = 16, body, path, rate = undefined, log = undefined },
+) {
   return measured(server, requests, async () => {
     const output = await run('h2load', [
       `--requests=${requests}`,
       `--clients=${connections}`,
       `--max-concurrent-streams=${streams}`,
       '--threads=1',
+      ...(rate === undefined ? [] : [`--rps=${Math.max(1, Math.round(rate / connections))}`]),
+      ...(log === undefined ? [] : [`--log-file=${log}`]),
       `--data=${body}`,
       '--header=content-type: application/grpc',
       '--header=te: trailers',
@@ -39,6 +49,12 @@ async function sum(processes, of) {
   return (await Promise.all(processes.map(of))).reduce((total, one) => total + one, 0);
 }
 
+/** Milliseconds that each request took, from a log that h2load wrote. */
+export async function latencies(log) {
+  const lines = (await readFile(log, 'utf8')).trimEnd().split('\n');
+  return lines.map((line) => Number(line.split('\t')[2]) / 1000);
+}
+
 const TICK = 10_000; // microseconds: USER_HZ is 100 on every Linux that Node runs on
 
 async function cpu(pid) {
@@ -47,7 +63,8 @@ async function cpu(pid) {
   return (Number(fields[11]) + Number(fields[12])) * TICK;
 }
 
-async function rss(pid) {
+/** Megabytes that a process has in memory. */
+export async function rss(pid) {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
 }

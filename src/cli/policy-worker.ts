@@ -8,7 +8,10 @@ import { readBundleFile, readPolicyFolder } from './policy-files.js';
 import { preparePolicy, sha256 } from './policy-loader.js';
 import type { PolicyQuestion, PolicyReply } from './policy-messages.js';
 
-/** The thread of large policies: however long reading and parsing takes, decisions go on. */
+/**
+ * The thread of large policies: however long reading and parsing takes, decisions go on. It keeps the priority of the
+ * others: memory is mapped under one lock for all, and whoever holds that must not be waiting for a processor.
+ */
 runInBackground();
 
 /** What was opened is prepared next, as a rule: its data need not be parsed again. */

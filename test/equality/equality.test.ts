@@ -41,10 +41,20 @@ class Forgetful extends LRUCache<object, object> {
   }
 }
 
+/** The same of the certificates' texts, which are kept in another way. */
+class UnsharedTexts {
+  get(bytes: Buffer, start: number, end: number): string {
+    misses++;
+    return bytes.toString('utf8', start, end);
+  }
+}
+
 /** All of the product's modules, once more, over this cache. */
 async function stackOver(Cache: typeof Counting | typeof Forgetful): Promise<typeof Stacks> {
   jest.resetModules();
   jest.unstable_mockModule('lru-cache', () => ({ LRUCache: Cache }));
+  if (Cache === Forgetful)
+    jest.unstable_mockModule('../../src/envoy/shared-texts.js', () => ({ SharedTexts: UnsharedTexts }));
   return import('./stack.js');
 }
 
@@ -78,7 +88,7 @@ test(`answers ${REQUESTS} requests alike with every cache and with none, whateve
       await both((stack) => stack.setPolicy(bundle, anew));
     }
     // Most requests come in the same moment as others; a few at the very one in which something expires.
-    if (random.once(100)) clock = Math.max(clock, world.nextExpiry(clock) - random.below(3) + 1);
+    if (random.once(200)) clock = Math.max(clock, world.nextExpiry(clock) - random.below(3) + 1);
     else if (random.once(4)) clock += random.below(150);
   }
 
@@ -117,7 +127,8 @@ test(`answers ${REQUESTS} requests alike with every cache and with none, whateve
   // Caches took part, and only where they should; and a good part of the requests came as far as the policy.
   expect(hits).toBeGreaterThan(REQUESTS);
   expect(misses).toBeGreaterThan(REQUESTS);
-  expect(reasons.get('allowed')).toBeGreaterThan(REQUESTS / 20);
+  expect(reasons.get('allowed')).toBeGreaterThan(REQUESTS / 50);
+  if (REQUESTS < 100_000) return; // a shorter run does not come by everything
   const expected = ['token_expired', 'token_key_unknown', 'token_keys_unavailable', 'token_binding_mismatch', 'certificate_expired', 'policy_denied', 'policy_error', 'policy_undefined', 'policy_unavailable']; // prettier-ignore
   expect([...reasons.keys()]).toEqual(expect.arrayContaining(expected));
 }, 900_000);

@@ -17,7 +17,7 @@ export interface IssuerText {
 }
 
 /** Seconds that pass from the first request to the last, about. */
-const SPAN = 12_000;
+const SPAN = 14_000;
 
 /** Seconds from one token's minting to the next one's. */
 const PACE = 20;
@@ -61,7 +61,7 @@ export async function mintWorld(random: Random): Promise<World> {
     const ca = n < 30 ? [own, second, brief][n % 3]! : n < 37 ? partner : rogue;
     const domain = n >= 30 && n < 37 ? 'partner.example' : 'example.org';
     const principal = `spiffe://${domain}/ns/shop/sa/${random.pick(['frontend', 'orders', 'jobs'])}`;
-    const notAfter = START + Math.floor((0.1 + 1.6 * random.next()) * SPAN) * 1000;
+    const notAfter = START + Math.floor(((n < 15 ? 0.6 : 0.1) + 1.6 * random.next()) * SPAN) * 1000;
     const notBefore = random.once(8) ? START + random.below(SPAN) * 1000 : START - 3_600_000;
     if (notBefore >= notAfter) continue;
     workloads.push({
