@@ -1,9 +1,9 @@
-import { setFlagsFromString } from 'node:v8';
 import { Command } from 'commander';
 import { pino } from 'pino';
 import { createLog, type Log } from '../telemetry/log.js';
 import { readConfig } from './config.js';
 import { startEngine, type Engine } from './engine.js';
+import { keepYoungGarbageYoung } from './young-garbage.js';
 import { workerCount } from './workers/processors.js';
 import { startSupervisor } from './workers/supervisor.js';
 
@@ -24,15 +24,6 @@ export function serveCommand(): Command {
       stopOnSignal(starting, log);
       await starting;
     });
-}
-
-/**
- * V8 watches which of a program's allocations live long, and makes those among the old objects from the start. What belongs
- * to a request lives for about as long as it takes to look so at times, and then each request is garbage that only a
- * full collection finds: measured, a quarter of all that is allocated, and a third of the CPU on top.
- */
-function keepYoungGarbageYoung(): void {
-  setFlagsFromString('--no-allocation-site-pretenuring');
 }
 
 /** SIGTERM (an orchestrator) and SIGINT (a terminal) drain; a second one does not wait. */

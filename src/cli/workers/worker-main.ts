@@ -4,6 +4,7 @@ import { createLineSink, type LineSink } from '../../telemetry/line-sink.js';
 import { createLog, type Log } from '../../telemetry/log.js';
 import type { DropCause } from '../../telemetry/metrics.js';
 import { Failure } from '../failure.js';
+import { keepYoungGarbageYoung } from '../young-garbage.js';
 import type { FromWorker, ToWorker } from './messages.js';
 import { startWorker, type Worker } from './worker.js';
 
@@ -23,6 +24,8 @@ const MANY = 32 * 1024;
 
 /** Milliseconds after which a worker whose supervisor is gone ends, whatever its calls do. */
 const LONGEST_END = 5_000;
+
+keepYoungGarbageYoung();
 
 const port: Port<FromWorker, ToWorker> & { readonly sockets: (listener: (socket: Socket) => void) => void } =
   {
