@@ -44,7 +44,13 @@ export interface Policies extends Pick<PolicySource, 'current' | 'loadedAt' | 's
 export interface PoliciesOptions extends Omit<OriginOptions, 'source'> {
   readonly onEvent: (event: PolicyEvent) => void;
   /** Puts what was compiled in force elsewhere. Default: here, by {@link loadPrepared}. */
-  readonly load?: (prepared: PreparedPolicy, entrypoints: readonly string[]) => Promise<Policy | Refusal>;
+  readonly load?: (
+    prepared: PreparedPolicy,
+    entrypoints: readonly string[],
+    laidOut: LaidOutPolicy | undefined,
+  ) => Promise<Policy | Refusal>;
+  /** Whether a large policy is laid out here, and comes without its data. Default: where `load` is left out. */
+  readonly layOut?: boolean;
   /** The script of the thread for large policies. Default: the one beside this file. */
   readonly thread?: URL;
 }
@@ -86,10 +92,10 @@ async function policiesOf(
 ): Promise<Policies> {
   const { path, names, entrypoints } = selection;
   const keys = await readVerificationKeys(config.keys);
-  const { load } = options;
+  const { load, layOut = load === undefined } = options;
   const workshop = createPolicyWorkshop({
     entrypoints,
-    layOut: load === undefined,
+    layOut,
     ...(options.thread && { script: options.thread }),
   });
   const source = createPolicySource({
@@ -98,7 +104,9 @@ async function policiesOf(
       const outcome = await workshop.prepare(contents);
       if (isRefusal(outcome)) return outcome;
       const { prepared, laidOut } = outcome;
-      return load ? load(prepared, entrypoints) : loadPrepared(prepared, entrypoints, config, laidOut);
+      return load
+        ? load(prepared, entrypoints, laidOut)
+        : loadPrepared(prepared, entrypoints, config, laidOut);
     },
     now: options.now,
     onEvent: options.onEvent,

@@ -126,6 +126,42 @@ describe('several workers', () => {
     expect((await standing(engine)).every(({ ok, revision }) => ok && !old.has(revision))).toBe(true);
   }, 60_000);
 
+  test('all take data of megabytes, which is laid out once, and so does one that comes later', async () => {
+    const folder = await mkdtemp(join(mesh.folder, 'policies-'));
+    const data = (mark: string) =>
+      JSON.stringify({ mark, filler: Array.from({ length: 30_000 }, (_, n) => `${mark}-${n}`) });
+    await writeFile(
+      join(folder, 'authz.rego'),
+      marked('A', 'data.filler[29999] == sprintf("%s-29999", [data.mark])'),
+    );
+    await writeFile(join(folder, 'data.json'), data('1'));
+    const engine = await serve({ policies: folder });
+    const reasons = async (askers: readonly GrpcAsker[]) => {
+      const token = await mesh.issuer.mint({ scope: 'orders:read' });
+      const seen = await Promise.all(askers.map((asker) => asker.ask(read(token))));
+      return seen.map(({ reason, status }) => `${status} ${reason}`);
+    };
+    const askers = await connectToAll(engine);
+    const lines = (mark: string) =>
+      engine.decisions().filter(({ result }) => (result as { reason: string }).reason === `A ${mark}`);
+    await eventually(() => (lines('1').length === 3 ? true : undefined));
+    const [before] = (await standing(engine)) as [Standing];
+    await writeFile(join(folder, 'data.json'), data('2'));
+    await eventually(async () =>
+      (await standing(engine)).every(({ revision }) => revision !== before.revision) ? true : undefined,
+    );
+    expect(await reasons(askers)).toEqual(['200 allowed', '200 allowed', '200 allowed']);
+    process.kill(before.pid, 'SIGKILL');
+    await eventually(async () => {
+      const [now] = (await standing(engine)) as [Standing];
+      return now.ok && now.pid !== before.pid ? true : undefined;
+    });
+    // It has no connection, and so it gets the next.
+    expect(await reasons([connect(engine)])).toEqual(['200 allowed']);
+    expect((await standing(engine))[0]!.connections).toBe(1);
+    await eventually(() => (lines('2').length === 4 ? true : undefined));
+  }, 90_000);
+
   test('are counted as one server, and what a dead one counted stays counted', async () => {
     const engine = await serve();
     const askers = await connectToAll(engine);

@@ -1,5 +1,6 @@
 import type { Config } from '../../config/schema.js';
 import type { HubReply, HubRequest } from '../../feed/port.js';
+import type { DataImage } from '../../policy/wasm/instance.js';
 import type { Snapshot } from '../../telemetry/metrics.js';
 import type { PreparedPolicy } from '../policy-loader.js';
 
@@ -13,13 +14,17 @@ export type PolicyHead = Omit<PreparedPolicy, 'wasm' | 'data'>;
 export type PolicyPiece =
   /** There is none yet. */
   | { readonly kind: 'none' }
-  /** `wasm` is its length, or absent where it is that of last time. `data` is the length of its JSON. */
+  /**
+   * `wasm` is its length, or absent where it is that of last time. `data` is the length of its JSON; with `image`, of
+   * what that was laid out to.
+   */
   | {
       readonly kind: 'head';
       readonly version: number;
       readonly head: PolicyHead;
       readonly wasm?: number;
       readonly data: number;
+      readonly image?: Omit<DataImage, 'bytes'>;
     }
   | { readonly kind: 'piece'; readonly part: 'wasm' | 'data'; readonly bytes: Uint8Array }
   | { readonly kind: 'end' };

@@ -1,4 +1,6 @@
 import { stringifyExact } from '../../json/exact.js';
+import type { LaidOutPolicy } from '../../policy/evaluator.js';
+import type { DataImage } from '../../policy/wasm/instance.js';
 import type { PreparedPolicy } from '../policy-loader.js';
 import type { PolicyHead, PolicyOutcome, PolicyPiece } from './messages.js';
 
@@ -10,7 +12,8 @@ export interface PolicyLink {
 
 /** Brings each policy to every worker, the present one to those that come later. */
 export interface PolicyPublisher {
-  publish(prepared: PreparedPolicy): void;
+  /** @param laidOut in place of its data, where that is large: it is laid out once, and copied into place everywhere */
+  publish(prepared: PreparedPolicy, laidOut?: LaidOutPolicy): void;
   attach(link: PolicyLink): {
     /** Takes the worker's words. */
     take(outcome: PolicyOutcome): void;
@@ -26,8 +29,9 @@ interface Version {
   readonly version: number;
   readonly head: PolicyHead;
   readonly wasm: Uint8Array;
-  /** JSON, in which numbers stay exact on their way. */
+  /** JSON, in which numbers stay exact on their way; or what it was laid out to. */
   readonly data: Uint8Array;
+  readonly image?: Omit<DataImage, 'bytes'>;
 }
 
 export function createPolicyPublisher(): PolicyPublisher {
@@ -36,9 +40,8 @@ export function createPolicyPublisher(): PolicyPublisher {
   let versions = 0;
 
   return {
-    publish(prepared) {
-      const { wasm, data, ...head } = prepared;
-      newest = { version: ++versions, head, wasm, data: Buffer.from(stringifyExact(data)) };
+    publish({ wasm, data, ...head }, laidOut) {
+      newest = { version: ++versions, head, wasm, ...payload(data, laidOut) };
       for (const tell of notify) tell();
     },
     attach(link) {
@@ -70,9 +73,20 @@ export function createPolicyPublisher(): PolicyPublisher {
   };
 }
 
+function payload(
+  data: PreparedPolicy['data'],
+  laidOut: LaidOutPolicy | undefined,
+): Pick<Version, 'data' | 'image'> {
+  if (laidOut !== undefined) {
+    const { bytes, ...image } = laidOut.image;
+    return { data: bytes, image };
+  }
+  return { data: data instanceof Uint8Array ? data : Buffer.from(stringifyExact(data)) };
+}
+
 async function transfer(
   link: PolicyLink,
-  { version, head, wasm, data }: Version,
+  { version, head, wasm, data, image }: Version,
   known: Uint8Array | undefined,
   wanted: () => boolean,
 ): Promise<boolean> {
@@ -82,6 +96,7 @@ async function transfer(
     version,
     head,
     data: data.length,
+    ...(image && { image }),
     ...(!same && { wasm: wasm.length }),
   });
   for (const [part, bytes] of [['wasm', same ? new Uint8Array() : wasm] as const, ['data', data] as const])

@@ -1,13 +1,15 @@
 import { isRefusal, refuse, type Refusal } from '../../errors/refusal.js';
-import { parseExact } from '../../json/exact.js';
+import type { LaidOutPolicy } from '../../policy/evaluator.js';
 import type { Policy } from '../../policy/types.js';
+import type { DataImage } from '../../policy/wasm/instance.js';
+import { compilePolicy, type PolicyModule } from '../../policy/wasm/module.js';
 import type { PreparedPolicy } from '../policy-loader.js';
 import type { Policies } from '../policy-source.js';
 import type { PolicyHead, PolicyOutcome, PolicyPiece } from './messages.js';
 
 export interface PolicyReplicaOptions {
   /** Puts in force what the supervisor has prepared. */
-  readonly load: (prepared: PreparedPolicy) => Promise<Policy | Refusal>;
+  readonly load: (prepared: PreparedPolicy, laidOut: LaidOutPolicy | undefined) => Promise<Policy | Refusal>;
   readonly tell: (outcome: PolicyOutcome) => void;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -21,6 +23,7 @@ export interface PolicyReplica extends Policies {
 interface Arriving {
   readonly version: number;
   readonly head: PolicyHead;
+  readonly image: Omit<DataImage, 'bytes'> | undefined;
   readonly parts: { readonly [part in 'wasm' | 'data']: { readonly bytes: Uint8Array; at: number } };
   /** There is no `wasm`: it is that of the version before. */
   readonly same: boolean;
@@ -31,18 +34,24 @@ export function createPolicyReplica({ load, tell, now }: PolicyReplicaOptions): 
   let loadedAt: number | undefined;
   let arriving: Arriving | undefined;
   let wasm: Uint8Array = new Uint8Array();
+  let module: { readonly of: Uint8Array; readonly compiled: PolicyModule } | undefined;
   let queue: Promise<void> = Promise.resolve();
   let latest = 0;
   let answered = () => {};
   const first = new Promise<void>((resolve) => (answered = resolve));
 
-  async function put({ version, head }: Arriving, bytes: Uint8Array, json: Uint8Array): Promise<void> {
+  async function put({ version, head, image, parts }: Arriving, bytes: Uint8Array): Promise<void> {
     // While one was loading, others came whole: the newest counts.
     if (version !== latest) return;
     let loaded: Policy | Refusal;
     try {
-      const data = parseExact(Buffer.from(json.buffer).toString(), { maxDepth: 1000 });
-      loaded = await load({ ...head, wasm: bytes, data: data as PreparedPolicy['data'] });
+      const data = parts.data.bytes;
+      if (image === undefined) loaded = await load({ ...head, wasm: bytes, data }, undefined);
+      else {
+        if (module?.of !== bytes) module = { of: bytes, compiled: await compilePolicy(bytes) };
+        const laidOut = { module: module.compiled, image: { ...image, bytes: data } };
+        loaded = await load({ ...head, wasm: bytes, data: {} }, laidOut);
+      }
     } catch (error) {
       loaded = refuse('policy_unavailable', (error as Error).message);
     }
@@ -60,7 +69,7 @@ export function createPolicyReplica({ load, tell, now }: PolicyReplicaOptions): 
     if (!arrived.same) wasm = arrived.parts.wasm.bytes;
     const bytes = wasm;
     latest = arrived.version;
-    queue = queue.then(() => put(arrived, bytes, arrived.parts.data.bytes));
+    queue = queue.then(() => put(arrived, bytes));
   }
 
   return {
@@ -80,11 +89,12 @@ export function createPolicyReplica({ load, tell, now }: PolicyReplicaOptions): 
           answered();
           return;
         case 'head': {
-          const { version, head, wasm: length, data } = piece;
+          const { version, head, wasm: length, data, image } = piece;
           const room = (size = 0) => ({ bytes: new Uint8Array(size), at: 0 });
           arriving = {
             version,
             head,
+            image,
             parts: { wasm: room(length), data: room(data) },
             same: length === undefined,
           };

@@ -107,7 +107,11 @@ export async function startSupervisor(
   const readiness = (): Readiness => {
     const serving = pool.serving().filter(({ process }) => revisions.has(process));
     return {
-      ready: phase === 'serving' && policies.current() !== undefined && serving.length > 0,
+      ready:
+        phase === 'serving' &&
+        policies.current() !== undefined &&
+        sources.revocation.ready() &&
+        serving.length > 0,
       checks: {
         serving: phase === 'serving' ? { ok: true } : { ok: false, detail: phase },
         ...policyChecks(policies),
@@ -213,10 +217,11 @@ function publishedPolicies(
   return createPolicies(config.policy, {
     now,
     ...policyEvents('policy', log, metrics.policy),
-    async load(prepared, entrypoints) {
-      const policy = await loadPrepared(prepared, entrypoints, config.policy);
+    layOut: true,
+    async load(prepared, entrypoints, laidOut) {
+      const policy = await loadPrepared(prepared, entrypoints, config.policy, laidOut);
       if (isRefusal(policy)) return policy;
-      publisher.publish(prepared);
+      publisher.publish(prepared, laidOut);
       const { revision, bundles } = prepared;
       return { revision, bundles, entrypoints, evaluate: () => DECIDED_ELSEWHERE };
     },

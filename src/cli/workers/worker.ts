@@ -53,8 +53,8 @@ export async function startWorker(config: Config, options: WorkerOptions): Promi
   const metrics = createMetrics(version, { jwks: () => [], trustBundles: () => [], policy: () => undefined });
   const decisions = options.decisions((cause) => metrics.decisionLogDropped(cause));
 
-  const policies = replica('policy', port, now, log, (prepared) =>
-    loadPrepared(prepared, entrypointsOf(config.policy), config.policy),
+  const policies = replica('policy', port, now, log, (prepared, laidOut) =>
+    loadPrepared(prepared, entrypointsOf(config.policy), config.policy, laidOut),
   );
   await policies.start();
   const deciding = await startDeciding(config, {
@@ -127,8 +127,8 @@ function replica(
   load: Parameters<typeof createPolicyReplica>[0]['load'],
 ): PolicyReplica {
   const made = createPolicyReplica({
-    async load(prepared) {
-      const loaded = await load(prepared);
+    async load(prepared, laidOut) {
+      const loaded = await load(prepared, laidOut);
       if (isRefusal(loaded)) log.error({ code: loaded.code, error: loaded.detail }, `${name} refused`);
       else log.debug({ revision: loaded.revision }, `${name} loaded`);
       return loaded;
@@ -151,6 +151,8 @@ function shadowReplica(port: Port<FromWorker, ToWorker>, log: Log) {
     const { shadow } = config;
     if (shadow === undefined) return undefined;
     const entrypoints = shadow.entrypoint === undefined ? entrypointsOf(config) : [shadow.entrypoint];
-    return Promise.resolve(replica('shadow', port, now, log, (prepared) => load!(prepared, entrypoints)));
+    return Promise.resolve(
+      replica('shadow', port, now, log, (prepared, laidOut) => load!(prepared, entrypoints, laidOut)),
+    );
   };
 }

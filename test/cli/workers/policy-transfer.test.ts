@@ -2,6 +2,8 @@ import { createPolicyPublisher, type PolicyLink } from '../../../src/cli/workers
 import { createPolicyReplica } from '../../../src/cli/workers/policy-replica.js';
 import type { PolicyOutcome, PolicyPiece } from '../../../src/cli/workers/messages.js';
 import type { PreparedPolicy } from '../../../src/cli/policy-loader.js';
+import type { LaidOutPolicy } from '../../../src/policy/evaluator.js';
+import { compilePolicy } from '../../../src/policy/wasm/module.js';
 import { isRefusal, refuse } from '../../../src/errors/refusal.js';
 import { parseExact, stringifyExact } from '../../../src/json/exact.js';
 
@@ -19,6 +21,7 @@ function prepared(revision: string, data: string, wasm: Uint8Array = new Uint8Ar
 function worker(publisher: ReturnType<typeof createPolicyPublisher>) {
   const loaded: PreparedPolicy[] = [];
   const pieces: PolicyPiece[] = [];
+  const laidOut: (LaidOutPolicy | undefined)[] = [];
   const outcomes: PolicyOutcome[] = [];
   let gate: Promise<void> = Promise.resolve();
   const refused = new Set<string>();
@@ -31,7 +34,8 @@ function worker(publisher: ReturnType<typeof createPolicyPublisher>) {
     },
   };
   const replica = createPolicyReplica({
-    load: async (policy) => {
+    load: async (policy, image) => {
+      laidOut.push(image);
       if (refused.has(policy.revision)) return refuse('policy_unavailable', 'not here');
       loaded.push(policy);
       const { revision } = policy;
@@ -47,6 +51,7 @@ function worker(publisher: ReturnType<typeof createPolicyPublisher>) {
   return {
     replica,
     loaded,
+    laidOut,
     pieces,
     outcomes,
     refused,
@@ -88,13 +93,38 @@ test('a worker that comes later starts with the policy that is in force, whole a
   await one.replica.start();
   const [policy] = one.loaded;
   expect(policy!.wasm).toEqual(wasm);
-  expect(stringifyExact(policy!.data)).toBe(stringifyExact(parseExact(data)));
+  expect(Buffer.from(policy!.data as Uint8Array).toString()).toBe(stringifyExact(parseExact(data)));
   expect(policy!.builtinPlaces).toEqual(new Map([['base64.encode', ['a.rego:1:1']]]));
   // In pieces, none of which holds anybody up.
   const sizes = one.pieces.flatMap((piece) => (piece.kind === 'piece' ? [piece.bytes.length] : []));
   expect(Math.max(...sizes)).toBeLessThanOrEqual(256 * 1024);
   expect(sizes.length).toBeGreaterThan(3);
 });
+
+test('data that is text already goes as it is, and one that was laid out is neither parsed nor laid out again', async () => {
+  const publisher = createPolicyPublisher();
+  const one = worker(publisher);
+  await one.replica.start();
+  publisher.publish({ ...prepared('1', '{}'), data: Buffer.from('{"a":1}') });
+  await settled();
+  expect(Buffer.from(one.loaded[0]!.data as Uint8Array).toString()).toBe('{"a":1}');
+  expect(one.laidOut).toEqual([undefined]);
+
+  const wasm = EMPTY_MODULE;
+  const module = await compilePolicy(wasm);
+  const image = { bytes: new Uint8Array(700_000).fill(3), module: module.digest, data: 4096 };
+  publisher.publish(prepared('2', '{}', wasm), { module, image });
+  await settled();
+  expect(one.laidOut[1]!.image).toEqual(image);
+  expect(one.laidOut[1]!.module).toMatchObject({ digest: module.digest, bytes: module.bytes });
+  publisher.publish(prepared('3', '{}', wasm), { module, image });
+  await settled();
+  // Compiled once, for as long as only the data changes.
+  expect(one.laidOut[2]!.module).toBe(one.laidOut[1]!.module);
+});
+
+/** The least that is Wasm: its magic number, and version 1. */
+const EMPTY_MODULE = new Uint8Array([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
 
 test('Wasm that did not change is not sent again, and is the same object', async () => {
   const publisher = createPolicyPublisher();
