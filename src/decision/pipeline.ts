@@ -207,7 +207,13 @@ function authorize(
   if (!(token instanceof Promise)) return proceed(token, progress.at);
   return within(token, progress.deadline - MARGIN - options.now(), () =>
     refuse('deadline_exceeded', 'the token could not be verified before the deadline'),
-  ).then((verified) => proceed(verified, options.now()));
+  ).then((verified) => shutOutSince(options, progress) ?? proceed(verified, options.now()));
+}
+
+/** A workload that was shut out while its request waited: of one that did not wait, nothing can have changed. */
+function shutOutSince({ revocations, now }: PipelineOptions, progress: Progress): Decision | undefined {
+  const shutOut = revocations?.identity(progress.identity!, now());
+  return shutOut && stop(progress, shutOut);
 }
 
 /** The user's token, where there may be one, and then the policy. @param started what `performance.now()` said */
@@ -246,7 +252,7 @@ function askUser(
   if (!(token instanceof Promise)) return proceed(token, progress.at);
   return within(token, progress.deadline - MARGIN - options.now(), () =>
     refuse('deadline_exceeded', "the user's token could not be verified before the deadline"),
-  ).then((verified) => proceed(verified, options.now()));
+  ).then((verified) => shutOutSince(options, progress) ?? proceed(verified, options.now()));
 }
 
 /** Judges once it is known what the transaction is about, where that is looked at. */
@@ -264,6 +270,8 @@ function withTransaction(
     return judge(options, progress, facts, policy, route, started);
   const proceed = (verified: Transaction | undefined | Refusal<ReasonCode>, now: number): Decision => {
     if (isRefusal(verified)) return stop(progress, verified);
+    const revoked = verified && options.revocations?.token(verified, progress.identity!, progress.at);
+    if (revoked) return stop(progress, refuse('transaction_token_invalid', revoked.detail));
     if (verified !== undefined) progress.transaction = verified;
     else if (mode === 'required')
       return stop(progress, refuse('transaction_token_missing', 'no Txn-Token header'));
@@ -276,7 +284,7 @@ function withTransaction(
   if (!(verified instanceof Promise)) return proceed(verified, progress.at);
   return within(verified, progress.deadline - MARGIN - options.now(), () =>
     refuse('deadline_exceeded', 'the transaction token could not be verified before the deadline'),
-  ).then((settled) => proceed(settled, options.now()));
+  ).then((settled) => shutOutSince(options, progress) ?? proceed(settled, options.now()));
 }
 
 /** @param started what `performance.now()` said when its turn came */

@@ -1,4 +1,3 @@
-import { isAscii } from 'node:buffer';
 import type { SharedTexts } from './shared-texts.js';
 
 /** Wire types (protobuf, "Encoding"): groups, which are 3 and 4, are in none of Envoy's messages. */
@@ -17,18 +16,12 @@ export const bytes = (field: number): number => (field << 3) | BYTES;
  * Reads protobuf from bytes that are here as a whole. Whoever uses it takes tag after tag up to the message's end, and
  * skips those that it does not know.
  *
- * Nearly every message is ASCII from end to end. Such a one is made text at once, and each of its strings is a slice of
- * it: decoding them one by one would be a call into native code each.
- *
  * Every method throws a RangeError for bytes that are not protobuf.
  */
 export class WireReader {
   private at = 0;
-  private readonly text: string | undefined;
 
-  constructor(private readonly buffer: Buffer) {
-    this.text = isAscii(buffer) ? buffer.toString('latin1') : undefined;
-  }
+  constructor(private readonly buffer: Buffer) {}
 
   /** Where a message ends that is as long as the buffer. */
   get length(): number {
@@ -92,9 +85,7 @@ export class WireReader {
   /** What is not UTF-8 becomes U+FFFD. */
   string(): string {
     const start = this.advance(this.uint32());
-    return this.text === undefined
-      ? this.buffer.toString('utf8', start, this.at)
-      : this.text.slice(start, this.at);
+    return this.buffer.toString('utf8', start, this.at);
   }
 
   /** A text that comes with many messages: the same one each time. */

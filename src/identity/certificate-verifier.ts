@@ -70,6 +70,9 @@ export function principalFault(
 /** Memory for remembered evidence, whatever its size: a certificate in PEM has about 1,000 characters. */
 const CHARACTERS_PER_ENTRY = 4096;
 
+/** Characters of evidence that is remembered: callers can pad some of it, and must not push others out. */
+const LONGEST = 16_384;
+
 /**
  * What was verified, under the very text that brought it, so that a warm answer costs one look-up. An entry counts
  * for the very bundles that it was verified against, and within the dates of the whole chain. Refusals are not
@@ -81,6 +84,7 @@ export function createVerifiedCache<Code extends string, V extends VerifiedWorkl
   const cache = new LRUCache<string, { readonly verified: V; readonly bundles: TrustBundles }>({
     max: cacheSize,
     maxSize: cacheSize * CHARACTERS_PER_ENTRY,
+    maxEntrySize: LONGEST,
     sizeCalculation: (_, evidence) => evidence.length,
   });
   return (

@@ -18,6 +18,12 @@ export interface ForwardedOptions {
   readonly format: XfccFormat;
 }
 
+/**
+ * Elements that may stand before those that count: each may bring a certificate that has to be read, in a third of a
+ * millisecond, and whoever calls the farthest proxy can write as many as fit into a header.
+ */
+const MOST_BEFORE = 4;
+
 export type ForwardedCode =
   'xfcc_missing' | 'xfcc_malformed' | 'xfcc_mismatch' | 'certificate_missing' | 'certificate_malformed';
 
@@ -41,6 +47,9 @@ export function readForwardedCertificates(
       'xfcc_missing',
       `x-forwarded-client-cert has ${elements.length} elements, and ${trustedHops} proxies should have written one`,
     );
+  }
+  if (clientAt > MOST_BEFORE) {
+    return malformedXfcc(`more than ${MOST_BEFORE} elements stand before those that count`);
   }
   if (elements.slice(0, clientAt).some(mayHaveInjected)) {
     return malformedXfcc('an earlier certificate has separators in its names, or cannot be read');

@@ -7,7 +7,7 @@ import { isStrong, PRIVATE_MEMBERS } from './key-set.js';
 export interface ProofKey {
   /** RFC 7638, SHA-256: what `cnf.jkt` holds. */
   readonly thumbprint: string;
-  /** The key for node:crypto; undefined where it is too weak or no key at all. This is the part that takes time. */
+  /** The key for node:crypto; undefined where it is too weak, too costly or no key at all. This is the part that takes time. */
   open(): KeyObject | undefined;
 }
 
@@ -40,10 +40,20 @@ export function readProofKey(jwk: ExactJson | undefined, alg: string): ProofKey 
     open() {
       try {
         const key = createPublicKey({ key: bare as JsonWebKey, format: 'jwk' });
-        return isStrong(key) ? key : undefined;
+        return isStrong(key) && isCheap(key) ? key : undefined;
       } catch {
         return undefined; // no point of its curve
       }
     },
   };
+}
+
+/**
+ * Whoever sends a key chooses what verifying with it costs: RSA of 16,384 bits and an exponent of 31 bits takes 9 ms. Keys in
+ * use have an exponent of 65537 or less (RFC 8017 section 3.1 allows more) and at most 4096 bits.
+ */
+function isCheap({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): boolean {
+  if (asymmetricKeyType !== 'rsa') return true;
+  const { modulusLength = 0, publicExponent = 0n } = asymmetricKeyDetails ?? {};
+  return modulusLength <= 4096 && publicExponent <= 65_537n;
 }

@@ -68,7 +68,19 @@ export function createRevocationAuthority(options: AuthorityOptions): Revocation
     status.set({ ...standing, entries: book.size });
   }
 
+  let publishing = false;
+
+  /** Once for all that is said in one turn: a batch of a thousand is no thousand publications. */
   function publish(): void {
+    if (publishing) return;
+    publishing = true;
+    queueMicrotask(() => {
+      publishing = false;
+      publishNow();
+    });
+  }
+
+  function publishNow(): void {
     if (!standing.loaded) return;
     const before = book.size;
     book.publish();

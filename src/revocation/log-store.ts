@@ -143,8 +143,11 @@ export function createLogStore({ folder, maxEntries, now, onTorn }: LogStoreOpti
       return merged;
     },
     async lift(id) {
-      if (!entries.has(id)) return false;
+      const seen = entries.get(id);
+      if (seen === undefined) return false;
       await append(`${JSON.stringify({ lift: id })}\n`);
+      // What was revoked anew meanwhile was acknowledged as well, and its line comes after this one.
+      if (entries.get(id) !== seen) return true;
       entries.delete(id);
       sink.remove([id]);
       return true;

@@ -1,16 +1,16 @@
 import type { WorkloadIdentity } from '../identity/types.js';
-import type { VerifiedToken } from '../token/types.js';
-import type { Revocation, Target } from './types.js';
+import type { RevocableToken, Revocation, Target } from './types.js';
 
 /** By which of its targets an entry is found: the one that the fewest entries share. */
 const FOUND_BY: readonly Target[] = ['jti', 'session', 'subject', 'client', 'spiffe_id', 'issuer'];
 
 type Bucket = Map<string, readonly Revocation[]>;
 
-/** Who acts with a token: its subject, or the outermost actor in its place. */
+/** Who acts with a token: its subject, or the outermost actor in its place, known by `sub`, `client_id` or both. */
 interface Party {
   readonly issuer: string;
-  readonly subject: string;
+  readonly subject: string | undefined;
+  readonly clientId?: string | undefined;
 }
 
 /**
@@ -34,7 +34,7 @@ export class RevocationIndex {
   private changes = 0;
   private readonly clearIdentities = new WeakMap<WorkloadIdentity, number>();
   private readonly clearTokens = new WeakMap<
-    VerifiedToken,
+    RevocableToken,
     { identity: WorkloadIdentity; changes: number }
   >();
   /** Of entries that end with `/*`: where there are none, no path is taken apart. */
@@ -75,7 +75,7 @@ export class RevocationIndex {
   }
 
   /** The entry that shuts this token out, presented by this workload. */
-  ofToken(token: VerifiedToken, identity: WorkloadIdentity, now: number): Revocation | undefined {
+  ofToken(token: RevocableToken, identity: WorkloadIdentity, now: number): Revocation | undefined {
     const clear = this.clearTokens.get(token);
     if (clear?.changes === this.changes && clear.identity === identity) return undefined;
     const found = this.look(token, identity, now);
@@ -83,7 +83,7 @@ export class RevocationIndex {
     return found;
   }
 
-  private look(token: VerifiedToken, identity: WorkloadIdentity, now: number): Revocation | undefined {
+  private look(token: RevocableToken, identity: WorkloadIdentity, now: number): Revocation | undefined {
     const { jti, session, subject, client, issuer, spiffe_id: workloads } = this.buckets;
     const { claims } = token;
     const actor = actorOf(token);
@@ -94,7 +94,10 @@ export class RevocationIndex {
     if (!found && subject.size > 0)
       found = find(subject, token.subject, applies) ?? find(subject, actor?.subject, applies);
     if (!found && client.size > 0)
-      found = find(client, token.clientId, applies) ?? find(client, claims.azp, applies);
+      found =
+        find(client, token.clientId, applies) ??
+        find(client, claims.azp, applies) ??
+        find(client, actor?.clientId, applies);
     if (!found && workloads.size > 0) found = this.ofPrincipals(token, actor, identity, now);
     if (!found && issuer.size > 0)
       found = find(issuer, token.issuer, applies) ?? find(issuer, actor?.issuer, applies);
@@ -103,7 +106,7 @@ export class RevocationIndex {
 
   /** A token may speak for a workload (a JWT-SVID does, in `sub`) that is not the one that presents it. */
   private ofPrincipals(
-    token: VerifiedToken,
+    token: RevocableToken,
     actor: Party | undefined,
     identity: WorkloadIdentity,
     now: number,
@@ -161,7 +164,7 @@ function isInForce({ expires }: Revocation, now: number): boolean {
 
 function matches(
   entry: Revocation,
-  token: VerifiedToken,
+  token: RevocableToken,
   actor: Party | undefined,
   identity: WorkloadIdentity,
   now: number,
@@ -170,10 +173,11 @@ function matches(
   const { claims } = token;
   if (entry.jti !== undefined && entry.jti !== claims.jti) return false;
   if (entry.session !== undefined && entry.session !== claims.sid) return false;
-  if (entry.client !== undefined && entry.client !== token.clientId && entry.client !== claims.azp)
-    return false;
   if (entry.spiffe_id !== undefined && !covers(entry.spiffe_id, identity.spiffeId)) return false;
-  if (!isOf(entry, token) && !(actor !== undefined && isOfActor(entry, actor))) return false;
+  const isOwn =
+    (entry.client === undefined || entry.client === token.clientId || entry.client === claims.azp) &&
+    isOf(entry, token);
+  if (!isOwn && !(actor !== undefined && isOfActor(entry, actor))) return false;
   // Without iat nobody knows that it was issued later.
   return entry.issued_before === undefined || !(token.issuedAt! >= entry.issued_before);
 }
@@ -186,18 +190,20 @@ function isOf(entry: Revocation, party: Party): boolean {
   );
 }
 
-/** What else a token says – its jti, its session, its client – is its own issuer's word and not the actor's. */
+/** What else a token says – its jti, its session – is its own issuer's word and not the actor's. */
 function isOfActor(entry: Revocation, actor: Party): boolean {
   const { jti, session, client } = entry;
-  return (jti ?? session ?? client) === undefined && isOf(entry, actor);
+  if ((jti ?? session) !== undefined) return false;
+  return (client === undefined || client === actor.clientId) && isOf(entry, actor);
 }
 
 /** Nested actors are history (RFC 8693 section 4.1), and history is not undone by a revocation. */
-function actorOf(token: VerifiedToken): Party | undefined {
-  const { sub, iss } = token.actor ?? {};
-  return typeof sub === 'string'
-    ? { subject: sub, issuer: typeof iss === 'string' ? iss : token.issuer }
-    : undefined;
+function actorOf(token: RevocableToken): Party | undefined {
+  const { sub, client_id: clientId, iss } = token.actor ?? {};
+  const subject = typeof sub === 'string' ? sub : undefined;
+  const client = typeof clientId === 'string' ? clientId : undefined;
+  if ((subject ?? client) === undefined) return undefined;
+  return { subject, clientId: client, issuer: typeof iss === 'string' ? iss : token.issuer };
 }
 
 /** Whether an entry's `spiffe_id` – one workload, a subtree, a trust domain – includes this one. */

@@ -42,6 +42,12 @@ export type RevocationCode = 'token_revoked' | 'identity_revoked' | 'revocation_
 
 type Revoked<Code extends RevocationCode> = Refusal<Code | 'revocation_unavailable'> | undefined;
 
+/** What of a token an entry can be about; a transaction token has as much. */
+export type RevocableToken = Pick<
+  VerifiedToken,
+  'issuer' | 'subject' | 'clientId' | 'actor' | 'claims' | 'issuedAt'
+>;
+
 /**
  * The stage itself, asked at every request whether its identity and its token were verified just now or long ago.
  * It never throws. `now` is milliseconds since the epoch; undefined means that nothing speaks against it.
@@ -50,5 +56,5 @@ export interface RevocationCheck {
   identity(identity: WorkloadIdentity, now: number): Revoked<'identity_revoked'>;
   /** Whether the list can be had: as long as it cannot, everything is refused. */
   available(now: number): boolean;
-  token(token: VerifiedToken, identity: WorkloadIdentity, now: number): Revoked<'token_revoked'>;
+  token(token: RevocableToken, identity: WorkloadIdentity, now: number): Revoked<'token_revoked'>;
 }

@@ -140,7 +140,9 @@ class Endpoint {
     }
     // A file that has been overtaken by rotation must not bring an old authority back, as long as there is a newer one.
     const bound = refreshOf(this.options, this.bundle) + maxStale;
-    if (this.bundle !== undefined && now() <= this.fetchedAt + bound) return this.bundle;
+    // A domain that took back every authority did so for a reason, and the file may hold the very one.
+    const withdrawn = this.bundle?.authorities.length === 0;
+    if (this.bundle !== undefined && (withdrawn || now() <= this.fetchedAt + bound)) return this.bundle;
     const bundle = parseTrustBundle(trustDomain, await read(source.file, readFile));
     if (isRefusal(bundle)) throw new Error(`${source.file}: ${bundle.detail}`);
     return bundle;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { allowInsecureRequests, customFetch, introspectionRequest, type ClientAuth } from 'oauth4webapi';
 import { readAnswer } from './introspection-answer.js';
-import { createThrottle } from './throttle.js';
+import { createThrottle, RequestFault } from './throttle.js';
 
 /** A form that is sent with POST, and what comes back. The body is bounded by whoever sends it. */
 export type PostForm = (
@@ -119,10 +119,21 @@ async function send(
     },
   );
   // A redirect is an answer like any other that is none: whoever answers does not choose who sees the token.
-  if (response.status !== 200) throw new Error(`${place} answered ${response.status}`);
+  if (response.status !== 200) {
+    const message = `${place} answered ${response.status}`;
+    throw saysOfServer(response.status) ? new Error(message) : new RequestFault(message);
+  }
   const body = await response.text();
   if (readAnswer(body) === null) throw new Error(`${place} answered with something else than RFC 7662 has`);
   return body;
+}
+
+/**
+ * Whether this status is about the server, or about us as its client. Any other may be about this one token, which a
+ * caller chose: it must not be able to pause everybody's introspection.
+ */
+function saysOfServer(status: number): boolean {
+  return status === 401 || status === 408 || status === 429 || status >= 500;
 }
 
 /** Fetch's Response takes no body with these. */

@@ -11,6 +11,9 @@ export interface ThrottleOptions {
   readonly now: () => number;
 }
 
+/** What one request alone got wrong: it says nothing of how the other side is. */
+export class RequestFault extends Error {}
+
 /** Keeps requests to one server from becoming a storm when it is slow, or away. */
 export interface Throttle {
   /** @throws whatever the work does, and Error where it is not even begun */
@@ -51,11 +54,12 @@ export function createThrottle(options: ThrottleOptions): Throttle {
       checkPause();
       await turn();
       try {
-        if (signal.aborted) throw new Error('its turn did not come in time');
+        if (signal.aborted) throw new RequestFault('its turn did not come in time');
         const value = await work();
         failed = 0;
         return value;
       } catch (error) {
+        if (error instanceof RequestFault) throw error;
         failed++;
         if (failed >= failures) pausedUntil = now() + pause;
         throw error;

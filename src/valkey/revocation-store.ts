@@ -31,6 +31,12 @@ const AT_ONCE = 200;
 /** Times that others may be quicker to change the very same entry. */
 const MOST_TRIES = 50;
 
+/** What was read under an id. */
+interface Reading {
+  readonly text: string;
+  readonly value: Value | undefined;
+}
+
 /** What stands in the store under an entry's id. */
 type Value = { readonly add: Revocation } | { readonly lifted: number };
 
@@ -54,6 +60,10 @@ export function createValkeyStore(options: ValkeyStoreOptions): RevocationStore 
   let sink: StoreSink;
   let stopped = false;
   let heard = now();
+  /** The texts of the last reading, and what was made of each: most entries stand for long. */
+  let readings: ReadonlyMap<string, Reading> = new Map();
+  /** What came or went here while the whole list was being read: the reading may not know of it yet. */
+  let meanwhile: Set<string> | undefined;
   let onFirst = () => {};
 
   async function replace(
@@ -110,21 +120,36 @@ export function createValkeyStore(options: ValkeyStoreOptions): RevocationStore 
   /** @returns from where in the stream to read on */
   async function synchronize(): Promise<string> {
     const newest = await writer.ask((client) => client.xRevRange(changesKey, '+', '-', { COUNT: 1 }));
+    meanwhile = new Set();
     const all = await readAll();
     const standing = new Map<string, Revocation>();
     const over: string[] = [];
     let unreadable = 0;
+    const fresh = new Map<string, Reading>();
+    let made = 0;
     for (const [id, text] of all) {
-      const value = readValue(text);
+      const before = readings.get(id);
+      const reading = before?.text === text ? before : { text, value: readValue(text) };
+      fresh.set(id, reading);
+      if (reading !== before && ++made % AT_ONCE === 0) await turn();
+      const { value } = reading;
       if (value === undefined) unreadable++;
       else if (isOver(value, now())) over.push(id, text);
       else if ('add' in value) standing.set(id, value.add);
     }
     const lost = [...sink.known()].filter((entry) => !all.has(entry.id) && !isOver({ add: entry }, now()));
+    readings = fresh;
     const untold = [...lost, ...unshared.values()];
     for (let at = 0; at < untold.length; at += AT_ONCE)
       for (const entry of await Promise.all(untold.slice(at, at + AT_ONCE).map(share)))
         standing.set(entry.id, entry);
+    const known = new Map([...sink.known()].map((entry) => [entry.id, entry]));
+    for (const id of meanwhile) {
+      const entry = known.get(id);
+      if (entry === undefined) standing.delete(id);
+      else standing.set(id, entry);
+    }
+    meanwhile = undefined;
     sink.replace(standing);
     sink.failing(
       unreadable === 0 ? undefined : `${unreadable} entries of the store cannot be read by this version`,
@@ -157,6 +182,11 @@ export function createValkeyStore(options: ValkeyStoreOptions): RevocationStore 
       last = await synchronize();
       synchronized = now();
     }
+  }
+
+  function put(entry: Revocation): void {
+    meanwhile?.add(entry.id);
+    sink.put([entry]);
   }
 
   function reached(): void {
@@ -204,14 +234,14 @@ export function createValkeyStore(options: ValkeyStoreOptions): RevocationStore 
     async add(entry) {
       try {
         const merged = await share(entry);
-        sink.put([merged]);
+        put(merged);
         return merged;
       } catch (error) {
         if (error instanceof StoreError) throw error;
         // In force here all the same, and told to the others once the store is back.
         const waiting = unshared.get(entry.id);
         unshared.set(entry.id, waiting ? mergeEntries(waiting, entry) : entry);
-        sink.put([unshared.get(entry.id)!]);
+        put(unshared.get(entry.id)!);
         throw new StoreError(
           'store_unavailable',
           `in force at this server alone: ${(error as Error).message}`,
@@ -230,6 +260,7 @@ export function createValkeyStore(options: ValkeyStoreOptions): RevocationStore 
         if (error instanceof StoreError) throw error;
         throw new StoreError('store_unavailable', (error as Error).message);
       }
+      meanwhile?.add(id);
       sink.remove([id]);
       return lifted;
     },
@@ -239,6 +270,11 @@ export function createValkeyStore(options: ValkeyStoreOptions): RevocationStore 
       writer.close();
     },
   };
+}
+
+/** Lets what waits go first. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function writeAdd({ id: _, ...add }: Revocation): object {

@@ -52,6 +52,20 @@ describe('what a transaction is about', () => {
     });
   });
 
+  test('is not told where somebody whom it names was revoked', async () => {
+    const revocations = {
+      identity: () => undefined,
+      token: (token: { subject: string }) =>
+        token.subject === 'alice' && 'txn' in (token as typeof transaction).claims
+          ? refuse('token_revoked', 'entry 1')
+          : undefined,
+    };
+    const { decide, inputs } = setUp('optional', { revocations: revocations as never });
+    expect(await decide(['good'])).toMatchObject({ reason: 'transaction_token_invalid', detail: 'entry 1' });
+    expect(inputs).toEqual([]);
+    expect(await decide([])).toMatchObject({ outcome: 'allow' });
+  });
+
   test('is never told of a token that was refused, asked for or not', async () => {
     const { decide, inputs } = setUp('optional');
     expect(await decide(['bad'])).toMatchObject({ outcome: 'deny', reason: 'transaction_token_invalid' });

@@ -116,6 +116,22 @@ describe("a user's token", () => {
     expect(await ask([])).toMatchObject({ reason: 'allowed' });
   });
 
+  test('does not keep a workload in that is shut out while its request waits', async () => {
+    let shutOut = false;
+    const revocations = {
+      identity: () => (shutOut ? refuse('identity_revoked', 'entry 1') : undefined),
+      token: () => undefined,
+    };
+    let verified: (token: VerifiedToken) => void = () => {};
+    const waiting = new Promise<VerifiedToken>((resolve) => (verified = resolve));
+    const { ask, inputs } = setUp(waiting, {}, { revocations: revocations as never });
+    const decision = ask(['aaa']);
+    shutOut = true;
+    verified(alice);
+    expect(await decision).toMatchObject({ reason: 'identity_revoked' });
+    expect(inputs).toEqual([]);
+  });
+
   test('is waited for no longer than the caller waits', async () => {
     const decision = pipeline({
       userToken: { header: 'x-user', mode: 'optional', verifier: { verify: () => new Promise(() => {}) } },

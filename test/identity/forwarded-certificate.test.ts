@@ -150,6 +150,12 @@ describe('with more than one trusted hop', () => {
     expect(read([`${elements[1]},${elements[2]}`, elements[3]!], 2)).toEqual([leaf.der, gateway.der]);
   });
 
+  test('more than four elements before those that count are refused before any certificate of theirs is read', () => {
+    const before = (count: number) => [...Array<string>(count).fill(elements[0]!), elements[3]!].join(',');
+    expect(read([before(4)], 1)).toEqual([gateway.der]);
+    expect(read([before(5)], 1)).toEqual(refused('xfcc_malformed'));
+  });
+
   test('fewer elements than hops are refused: one of them was passed by', () => {
     expect(read([element], 2)).toEqual(refused('xfcc_missing'));
     expect(read([line], 5)).toEqual(refused('xfcc_missing'));

@@ -67,6 +67,20 @@ describe('the log of revocations', () => {
     await later.store.stop();
   });
 
+  test('keeps what is revoked anew while it is being lifted', async () => {
+    const { store, subjects } = await opened();
+    const a = entry({ subject: 'a' });
+    await store.add(a);
+    const lifting = store.lift(a.id);
+    await store.add(entry({ subject: 'a', reason: 'again' }));
+    expect(await lifting).toBe(true);
+    expect(subjects()).toEqual(['a']);
+    await store.stop();
+    const later = await opened();
+    expect(later.subjects()).toEqual(['a']);
+    await later.store.stop();
+  });
+
   test('takes away a last line that a crash cut short, at whatever byte', async () => {
     const { store } = await opened();
     await store.add(entry({ subject: 'kept' }));

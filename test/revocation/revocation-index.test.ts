@@ -45,6 +45,16 @@ describe('a token is refused by', () => {
     expect(refuses({ spiffe_id: 'spiffe://v.example' }, { act: { sub: 'spiffe://v.example/a' } })).toBe(true);
   });
 
+  test('the client that acts, where its actor is known as one', () => {
+    const acting = { client_id: 'frontend', act: { client_id: 'agent', act: { client_id: 'history' } } };
+    expect(refuses({ client: 'agent' }, acting)).toBe(true);
+    expect(refuses({ client: 'frontend' }, acting)).toBe(true);
+    expect(refuses({ client: 'history' }, acting)).toBe(false);
+    expect(refuses({ client: 'agent', issuer: 'https://vendor.example' }, acting)).toBe(false);
+    expect(refuses({ client: 'agent', subject: 'alice' }, acting)).toBe(false);
+    expect(refuses({ client: 'agent', jti: 't1' }, { ...acting, jti: 't1' })).toBe(false);
+  });
+
   test('one issued before a bound, or without saying when', () => {
     const said = { subject: 'alice', issued_before: SECONDS };
     expect(refuses(said, { iat: SECONDS - 0.001 })).toBe(true);
