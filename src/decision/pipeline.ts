@@ -143,7 +143,7 @@ function run(
     entrypoints: policy.entrypoints,
   });
   if (isRefusal(route)) return stop(progress, route);
-  progress.challenge = (code) => challengeOf(code, options, progress, facts, route);
+  progress.challenge = (code) => challengeOf(code, options, facts, route);
 
   const began = performance.now();
   const identity = options.identity.verify(facts.peer, progress.at);
@@ -353,8 +353,7 @@ function stop(progress: Progress, refusal: Refusal<ReasonCode>, result?: PolicyR
 /** What the client of a denial is told would do: RFC 9449 section 7.1 has challenges for both schemes side by side. */
 function challengeOf(
   code: ReasonCode,
-  { dpop, binding, resourceMetadata: general }: PipelineOptions,
-  { at }: Progress,
+  { dpop, binding, resourceMetadata: general, now }: PipelineOptions,
   { authorization }: RequestFacts,
   route: Route,
 ): Challenge {
@@ -364,7 +363,7 @@ function challengeOf(
   const proving = code.startsWith('dpop_') || isDpop(authorization);
   const either = asked === 'required' && !proving;
   const nonce =
-    code === 'dpop_nonce_required' || (proving && dpop.nonceRequired) ? dpop.nonce(at) : undefined;
+    code === 'dpop_nonce_required' || (proving && dpop.nonceRequired) ? dpop.nonce(now()) : undefined;
   return {
     schemes: either ? ['DPoP', 'Bearer'] : proving || asked === 'dpop' ? ['DPoP'] : ['Bearer'],
     algorithms: dpop.algorithms,

@@ -22,18 +22,14 @@ const TIME_BYTES = 6;
 const MAC_BYTES = 16;
 
 export function createNonces({ secrets, lifetime }: NoncesOptions): Nonces {
-  let last: { readonly nonce: string; readonly at: number; readonly secret: Buffer } | undefined;
-
   return {
+    // A new one each time: one that was made before a memory of used proofs began would be of no use to its owner.
     current(now) {
       const [secret] = secrets();
       if (secret === undefined) return undefined;
-      // One serves for a while, but not for so long that a client gets one which is about to expire.
-      if (last?.secret === secret && now >= last.at && now - last.at < lifetime / 4) return last.nonce;
       const time = Buffer.alloc(TIME_BYTES);
       time.writeUIntBE(now, 0, TIME_BYTES);
-      last = { nonce: Buffer.concat([time, mac(secret, time)]).toString('base64url'), at: now, secret };
-      return last.nonce;
+      return Buffer.concat([time, mac(secret, time)]).toString('base64url');
     },
 
     madeAt(nonce, now) {

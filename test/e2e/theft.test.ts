@@ -265,6 +265,25 @@ describeEnvoy('a token in the wrong hands, through a real Envoy', () => {
     }
   }, 60_000);
 
+  test('trap 75: a proof is used once, whichever of the workers gets it', async () => {
+    const several = await mesh.engine({ policy: POLICY, more: 'workers: 2\n' });
+    const before = [engine, envoy] as const;
+    [engine, envoy] = [several, await mesh.envoy(several.grpc)];
+    try {
+      const token = await mesh.issuer.mint({ cnf: { jkt: key.thumbprint } });
+      const { nonce } = await send(mesh.frontend, await proving(token));
+      for (let n = 0; n < 3; n++) {
+        const seen = await proving(token, { ...(nonce && { nonce: String(nonce) }) });
+        // Each over a connection of its own, and all at once, so that no worker has the others' to look at.
+        const answers = await Promise.all(Array.from({ length: 12 }, () => send(mesh.frontend, seen)));
+        const reasons = answers.map(({ reason }) => reason).sort();
+        expect(reasons).toEqual(['allowed', ...Array<string>(11).fill('dpop_proof_replayed')]);
+      }
+    } finally {
+      [engine, envoy] = before;
+    }
+  }, 60_000);
+
   test('where each proof needs a nonce, every answer brings the next one', async () => {
     const strict = await mesh.engine({ policy: POLICY, token: '  dpop: { nonce: always }' });
     const before = [engine, envoy] as const;

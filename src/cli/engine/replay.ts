@@ -16,6 +16,8 @@ export function startReplay(
   return remoteGuard(
     hub.service('used proofs', () => {
       const guard = shared ?? createReplayMemory({ capacity: CAPACITY, now });
+      // A memory begins with its first question: so that it does not begin in the middle of somebody's.
+      void guard.claim({ id: 'start', madeAt: now(), expiresAt: now() });
       return (use) => guard.claim(use);
     }),
   );
