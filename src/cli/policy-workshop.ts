@@ -76,6 +76,14 @@ export function createPolicyWorkshop(options: WorkshopOptions): PolicyWorkshop {
   const compileHere = createPolicyCompiler(entrypoints);
   let last: CompiledRego | undefined;
   let known: PolicyModule | undefined;
+  let wasm: Uint8Array = new Uint8Array();
+
+  /** Bytes that come from the thread are others each time; the same Wasm is to be the same object. */
+  function same(bytes: Uint8Array): Uint8Array {
+    if (Buffer.compare(wasm, bytes) !== 0) wasm = bytes;
+    return wasm;
+  }
+
   const thread = createThread<PolicyQuestion, PolicyReply>({
     script: options.script ?? new URL('./policy-worker.js', import.meta.url),
     maxMemory: options.maxMemory ?? MOST_MEMORY,
@@ -134,7 +142,8 @@ export function createPolicyWorkshop(options: WorkshopOptions): PolicyWorkshop {
       if (isRefusal(reply)) return reply;
       last = reply.compiled ?? last;
       known = reply.laidOut?.module ?? known;
-      return { prepared: reply.prepared!, ...(reply.laidOut && { laidOut: reply.laidOut }) };
+      const prepared = { ...reply.prepared!, wasm: same(reply.prepared!.wasm) };
+      return { prepared, ...(reply.laidOut && { laidOut: reply.laidOut }) };
     },
     stop: () => thread.end(),
   };

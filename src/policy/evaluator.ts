@@ -137,7 +137,10 @@ function policyOn(
   let broken = false;
   const plans = plansOf(entrypoints, options.reuse === false ? undefined : reads);
   // Policies have a few answers for many inputs: the same text is the same object, so that others may remember it, too.
-  const read = new LRUCache<string, PolicyResult>({ max: MOST_ANSWERS, maxSize: MOST_ANSWER_TEXT });
+  const read =
+    options.reuse === false
+      ? undefined
+      : new LRUCache<string, PolicyResult>({ max: MOST_ANSWERS, maxSize: MOST_ANSWER_TEXT });
   return {
     revision,
     entrypoints,
@@ -154,12 +157,13 @@ function policyOn(
         broken = true;
         const answer = instance.evaluate(entrypoint, text, { now: BigInt(Math.trunc(now)) * 1_000_000n });
         broken = false;
-        const seen = read.get(answer);
+        const seen = read?.get(answer);
         const result = seen ?? readAnswer(answer, options);
         if (result === undefined)
           return refuse('policy_undefined', `${entrypoint} is undefined for this input`);
         if (isRefusal(result)) return result;
-        if (seen === undefined && answer.length <= LONGEST) read.set(answer, result, { size: answer.length });
+        if (seen === undefined && answer.length <= LONGEST)
+          read?.set(answer, result, { size: answer.length });
         const length = text.length + answer.length;
         if (length <= LONGEST) plan?.results?.set(text, result, { size: length });
         return result;

@@ -108,6 +108,8 @@ describe('a large policy', () => {
     const { prepared, laidOut } = got(await there.prepare(new Map([['policy', part]])));
     expect(laidOut).toBeUndefined();
     expect(isShared(prepared.data)).toBe(true);
+    const again = got(await there.prepare(new Map([['policy', part]])));
+    expect(again.prepared.wasm).toBe(prepared.wasm);
     const loaded = await loadPrepared(prepared, [ENTRYPOINT], { allow_request_target_rewrite: false });
     expect(ask(got(loaded), LARGE - 1)).toEqual([true, 'a']);
   }, 60_000);
