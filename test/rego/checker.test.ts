@@ -39,7 +39,7 @@ describe('the schema of the input', () => {
         code: 'rego_type_error',
         message:
           'input.identity has no spifee_id: did you mean spiffe_id?\n' +
-          'it has: fingerprint, not_after, path, spiffe_id, trust_domain',
+          'it has: destination, fingerprint, namespace, not_after, path, service_account, source, spiffe_id, trust_domain',
         location: { file: 'app.rego', row: 3, col: 25 },
         lineText: 'allow if input.identity.spifee_id == "x"',
       },
