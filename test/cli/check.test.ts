@@ -26,7 +26,7 @@ describe('countersign check', () => {
     expect(code).toBe(2);
     expect(stdout).toBe(
       'a.rego:5:28: rego_type_error: input.identity has no spifee_id: did you mean spiffe_id?\n' +
-        '    it has: fingerprint, not_after, path, spiffe_id, trust_domain\n' +
+        '    it has: destination, fingerprint, namespace, not_after, path, service_account, source, spiffe_id, trust_domain\n' +
         'decision if input.identity.spifee_id == "x"\n' +
         '                           ^\n' +
         '1 file: 1 error\n',
