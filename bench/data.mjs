@@ -52,8 +52,11 @@ try {
       times.push(await large.change(revision, await bundleOf(bench, revision, SIZES['20 MB'])));
     }
     await driven;
-    const { pauses, gc } = await large.loop();
-    console.log(`at ${rate} requests/s, ${what}: event loop held up, ms, ${told(pauses)}; ${gcTold(gc)}`);
+    const { pauses, own, gc } = await large.loop();
+    console.log(`at ${rate} requests/s, ${what}: event loop held up, ms, ${told(pauses)};`);
+    console.log(
+      `  of that at work itself, p99.9 ${own.p999.toFixed(1)}, longest ${own.max.toFixed(1)}; ${gcTold(gc)}`,
+    );
     if (changing) console.log(`  until they decide, ms: ${spread(times)}`);
   }
   console.log(`RSS after that, MB: ${(await rss(large.pid)).toFixed()}`);

@@ -44,13 +44,13 @@ try {
     await load(server, { ...request, requests: rate * seconds, rate, log });
     going = false;
     await changing;
-    const { pauses, gc } = await server.loop();
+    const { pauses, own, gc } = await server.loop();
     const all = (await latencies(log)).sort((a, b) => a - b);
     const at = (share) => all[Math.min(all.length - 1, Math.floor(all.length * share))].toFixed(2);
     console.log(`\n${what}${storm ? ` (${changes} changes)` : ''}`);
     console.log(`  latency, ms: p50 ${at(0.5)}, p99 ${at(0.99)}, p99.9 ${at(0.999)}, longest ${at(1)}`);
     console.log(
-      `  event loop held up, ms: p99 ${pauses.p99.toFixed(1)}, p99.9 ${pauses.p999.toFixed(1)}, longest ${pauses.max.toFixed(1)}; longest of ${gc.count} collections ${gc.longest.toFixed(1)}`,
+      `  event loop held up, ms: p99 ${pauses.p99.toFixed(1)}, p99.9 ${pauses.p999.toFixed(1)}, longest ${pauses.max.toFixed(1)}; of that at work itself, longest ${own.max.toFixed(1)}; longest of ${gc.count} collections ${gc.longest.toFixed(1)}`,
     );
     let from = 0;
     for (const edge of EDGES) {
