@@ -7,6 +7,7 @@ import { startGrpcServer } from '../server/grpc-server.js';
 import type { Log } from '../telemetry/log.js';
 import { createMetrics } from '../telemetry/metrics.js';
 import { listenAdmin } from './engine/admin.js';
+import { startAnnouncement } from './engine/announcement.js';
 import { startChangeTeller } from './engine/change-teller.js';
 import { startDeciding } from './engine/deciding.js';
 import { startSources } from './engine/sources.js';
@@ -36,9 +37,6 @@ export interface Engine {
   /** Ends other processes that belong to it, at once: this one is about to end. */
   kill(): void;
 }
-
-/** Milliseconds between two looks for the first policy of a service. */
-const FIRST_POLICY = 100;
 
 /**
  * Serves from this very process. It decides nothing itself.
@@ -84,22 +82,12 @@ export async function startEngine(config: Config, { log, decisions }: EngineOpti
   await sources.tokens.firstKeys;
   changes.tell();
   phase = 'serving';
-  const addresses = { grpc: server.address, admin: admin?.address };
-  const announce = () => {
-    const revision = policies.current()?.revision;
-    if (revision === undefined || phase !== 'serving') return;
-    clearInterval(waiting);
-    server.setServing(true);
-    log.info({ ...addresses, revision, version }, 'serving');
-  };
-  const waiting = setInterval(announce, FIRST_POLICY);
-  waiting.unref();
-  announce();
-  if (policies.current() === undefined)
-    log.warn(
-      addresses,
-      'there is no policy yet, and so everything is denied; waiting for the bundle service',
-    );
+  const announcement = startAnnouncement(log, {
+    serves: { grpc: server.address, admin: admin?.address },
+    revision: () => policies.current()?.revision,
+    ready: () => phase === 'serving',
+    onServing: () => server.setServing(true),
+  });
 
   return {
     grpc: server.address,
@@ -110,7 +98,7 @@ export async function startEngine(config: Config, { log, decisions }: EngineOpti
     async stop() {
       phase = 'shutting down';
       changes.stop();
-      clearInterval(waiting);
+      announcement.stop();
       policies.stop();
       deciding.stop();
       const finished = await server.drain(config.shutdown_grace);

@@ -147,11 +147,34 @@ function run(
 
   const began = performance.now();
   const identity = options.identity.verify(facts.peer, progress.at);
-  if (!(identity instanceof Promise))
-    return authorize(options, progress, facts, policy, route, began, identity);
-  return within(identity, progress.deadline - MARGIN - options.now(), () =>
-    refuse('deadline_exceeded', 'the workload could not be verified before the deadline'),
-  ).then((known) => authorize(options, progress, facts, policy, route, began, known));
+  return settle(options, progress, identity, 'the workload', (known) =>
+    authorize(options, progress, facts, policy, route, began, known),
+  );
+}
+
+/**
+ * Goes on with what a stage found: at once where it is here, otherwise when it comes or can no longer be waited for.
+ *
+ * @param what the stage looks at, in words for the operator
+ * @param next gets the time as well, in milliseconds since the epoch
+ */
+function settle<Found>(
+  options: PipelineOptions,
+  progress: Progress,
+  found: Found | Promise<Found>,
+  what: string,
+  next: (found: Found | Refusal<'deadline_exceeded'>, now: number) => Decision | Promise<Decision>,
+): Decision | Promise<Decision> {
+  if (!(found instanceof Promise)) return next(found, progress.at);
+  return within(found, progress.deadline - MARGIN - options.now(), () =>
+    refuse('deadline_exceeded', `${what} could not be verified before the deadline`),
+  ).then((settled) => shutOutSince(options, progress) ?? next(settled, options.now()));
+}
+
+/** A workload that was shut out while its request waited: of one that did not wait, nothing can have changed. */
+function shutOutSince({ revocations, now }: PipelineOptions, progress: Progress): Decision | undefined {
+  const shutOut = progress.identity && revocations?.identity(progress.identity, now());
+  return shutOut && stop(progress, shutOut);
 }
 
 /** What comes once the workload is known, or is not. @param began what `performance.now()` said before */
@@ -204,16 +227,7 @@ function authorize(
     ...(route.binding !== undefined && { binding: route.binding }),
     now: progress.at,
   });
-  if (!(token instanceof Promise)) return proceed(token, progress.at);
-  return within(token, progress.deadline - MARGIN - options.now(), () =>
-    refuse('deadline_exceeded', 'the token could not be verified before the deadline'),
-  ).then((verified) => shutOutSince(options, progress) ?? proceed(verified, options.now()));
-}
-
-/** A workload that was shut out while its request waited: of one that did not wait, nothing can have changed. */
-function shutOutSince({ revocations, now }: PipelineOptions, progress: Progress): Decision | undefined {
-  const shutOut = revocations?.identity(progress.identity!, now());
-  return shutOut && stop(progress, shutOut);
+  return settle(options, progress, token, 'the token', proceed);
 }
 
 /** The user's token, where there may be one, and then the policy. @param started what `performance.now()` said */
@@ -249,10 +263,7 @@ function askUser(
       : withTransaction(options, progress, facts, policy, route, judging);
   };
   const token = verifyUserToken(userToken, facts, identity, progress.at);
-  if (!(token instanceof Promise)) return proceed(token, progress.at);
-  return within(token, progress.deadline - MARGIN - options.now(), () =>
-    refuse('deadline_exceeded', "the user's token could not be verified before the deadline"),
-  ).then((verified) => shutOutSince(options, progress) ?? proceed(verified, options.now()));
+  return settle(options, progress, token, "the user's token", proceed);
 }
 
 /** Judges once it is known what the transaction is about, where that is looked at. */
@@ -281,10 +292,13 @@ function withTransaction(
   if (terms === undefined)
     return stop(progress, refuse('route_misconfigured', 'countersign.transaction without token.transaction'));
   const verified = terms.verifier.verify(facts.header('txn-token'), progress.at);
-  if (!(verified instanceof Promise)) return proceed(verified, progress.at);
-  return within(verified, progress.deadline - MARGIN - options.now(), () =>
-    refuse('deadline_exceeded', 'the transaction token could not be verified before the deadline'),
-  ).then((settled) => shutOutSince(options, progress) ?? proceed(settled, options.now()));
+  return settle<Transaction | undefined | Refusal<ReasonCode>>(
+    options,
+    progress,
+    verified,
+    'the transaction token',
+    proceed,
+  );
 }
 
 /** @param started what `performance.now()` said when its turn came */

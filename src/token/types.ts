@@ -1,5 +1,6 @@
 import type { Refusal } from '../errors/refusal.js';
 import type { ExactJson } from '../json/exact.js';
+import type { DpopCode } from './dpop.js';
 import type { RequestTarget } from './target-uri.js';
 
 /** Every reason for which this stage does not vouch for a token. */
@@ -27,14 +28,7 @@ export type TokenCode =
   | 'token_introspection_unavailable'
   | 'token_binding_required'
   | 'token_delegation_too_deep'
-  | 'dpop_proof_missing'
-  | 'dpop_proof_duplicate'
-  | 'dpop_proof_invalid'
-  | 'dpop_proof_mismatch'
-  | 'dpop_proof_expired'
-  | 'dpop_proof_replayed'
-  | 'dpop_nonce_required'
-  | 'dpop_unavailable';
+  | DpopCode;
 
 /**
  * How the token is tied to its presenter: not at all, by the certificate's thumbprint (RFC 8705), by a key that a

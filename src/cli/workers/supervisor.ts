@@ -14,6 +14,7 @@ import type { Log } from '../../telemetry/log.js';
 import { createMetrics, type Metrics } from '../../telemetry/metrics.js';
 import type { Engine } from '../engine.js';
 import { listenAdmin } from '../engine/admin.js';
+import { startAnnouncement } from '../engine/announcement.js';
 import { startChangeTeller } from '../engine/change-teller.js';
 import { startSources } from '../engine/sources.js';
 import { Failure } from '../failure.js';
@@ -36,9 +37,6 @@ export interface SupervisorOptions {
 
 /** Milliseconds beyond `shutdown_grace` that a worker has for its last words. */
 const LAST_WORDS = 5_000;
-
-/** Milliseconds between two looks for the first policy of a service. */
-const FIRST_POLICY = 100;
 
 /**
  * Serves from several processes. This one fetches what they lean on and hands it to them, accepts connections and
@@ -96,9 +94,7 @@ export async function startSupervisor(
         revisions.set(worker, message.outcome.revision);
     });
     worker.onClose(() => revisions.delete(worker));
-    void relayLines(worker.decisions, {
-      put: decisions,
-    });
+    void relayLines(worker.decisions, { put: decisions });
     void relayLines(worker.errors, { put: (lines) => void errors.write(lines.toString()) });
     worker.send({ to: 'start', worker: number, config });
     return worker;
@@ -139,21 +135,11 @@ export async function startSupervisor(
   await sources.tokens.firstKeys;
   changes.tell();
   phase = 'serving';
-  const addresses = { grpc: address, admin: admin?.address };
-  const announce = () => {
-    const revision = policies.current()?.revision;
-    if (revision === undefined || phase !== 'serving' || !readiness().ready) return;
-    clearInterval(waiting);
-    log.info({ ...addresses, revision, version, workers: size }, 'serving');
-  };
-  const waiting = setInterval(announce, FIRST_POLICY);
-  waiting.unref();
-  announce();
-  if (policies.current() === undefined)
-    log.warn(
-      addresses,
-      'there is no policy yet, and so everything is denied; waiting for the bundle service',
-    );
+  const announcement = startAnnouncement(log, {
+    serves: { grpc: address, admin: admin?.address, workers: size },
+    revision: () => policies.current()?.revision,
+    ready: () => readiness().ready,
+  });
 
   return {
     grpc: address,
@@ -164,7 +150,7 @@ export async function startSupervisor(
     async stop() {
       phase = 'shutting down';
       changes.stop();
-      clearInterval(waiting);
+      announcement.stop();
       policies.stop();
       shadow?.stop();
       handover.close();
