@@ -164,4 +164,24 @@ describe('asking an issuer about a token', () => {
     expect(await ask('a')).toMatchObject({ body: YES });
     expect(await ask('b')).toMatchObject({ body: YES });
   });
+
+  test.each([400, 403, 404, 413, 302])(
+    'lets no token that is answered %i pause those of others',
+    async (status) => {
+      const { ask, answering } = setUp();
+      answering((token) =>
+        Promise.resolve(token === 'good' ? { status: 200, body: YES } : { status, body: '' }),
+      );
+      for (let i = 0; i < 50; i++)
+        expect(await ask(`bad-${i}`)).toEqual({ failure: expect.stringContaining(`answered ${status}`) });
+      expect(await ask('good')).toMatchObject({ body: YES });
+    },
+  );
+
+  test.each([401, 408, 429, 500, 503])('leaves a server alone that answers %i', async (status) => {
+    const { ask, sent, answering } = setUp();
+    answering(saying('', status));
+    for (let i = 0; i < 50; i++) await ask(`token-${i}`);
+    expect(sent).toHaveLength(5);
+  });
 });

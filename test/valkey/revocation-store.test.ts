@@ -158,6 +158,30 @@ describeValkey('a list in a real Valkey', () => {
     expect(await raw((client) => client.hGet(`{${prefix}}:revocations`, id))).toMatch(/^\{"lifted":\d+\}$/);
   });
 
+  test('what is said or lifted while the whole list is being read holds, whatever the reading saw', async () => {
+    const others = Array.from({ length: 3_000 }, (_, i) => entry({ subject: `other-${i}` }));
+    const a = await replica({ resync: 1, maxEntries: 10_000 });
+    const b = await replica({ resync: 1, maxEntries: 10_000 });
+    await a.add(...others);
+    await eventually(() => (b.refuses('other-2999') ? true : undefined));
+    for (let i = 0; i < 60; i++) {
+      const { id } = entry({ subject: `u${i}` });
+      const one = i % 2 ? a : b;
+      await one.add(entry({ subject: `u${i}` }));
+      // Long enough for readings to begin and end, short enough for some to be under way.
+      for (let wait = 0; wait < 5; wait++) {
+        expect(one.refuses(`u${i}`)).toBe(true);
+        await new Promise((resolve) => setTimeout(resolve, i % 7));
+      }
+      await one.lift(id);
+      for (let wait = 0; wait < 5; wait++) {
+        expect(one.refuses(`u${i}`)).toBe(false);
+        await new Promise((resolve) => setTimeout(resolve, i % 5));
+      }
+    }
+    await eventually(() => ([a, b].every((one) => one.status().entries === 3_000) ? true : undefined));
+  }, 60_000);
+
   test('a full list takes no more, and never lets one go for another', async () => {
     const a = await replica({ maxEntries: 3 });
     await a.add(entry({ subject: 'a' }), entry({ subject: 'b' }), entry({ subject: 'c' }));
