@@ -63,7 +63,7 @@ test(`answers ${REQUESTS} requests alike with every cache and with none, whateve
   const random = new Random(SEED);
   const world = await mintWorld(random);
   let clock = START;
-  const options = { issuers: world.issuers, now: () => clock };
+  const options = { issuers: world.issuers, introspect: world.introspect, now: () => clock };
   const cached = (await stackOver(Counting)).createStack({ ...options, fresh: false });
   const uncached = (await stackOver(Forgetful)).createStack({ ...options, fresh: true });
 
@@ -87,6 +87,10 @@ test(`answers ${REQUESTS} requests alike with every cache and with none, whateve
       const anew = random.once(4);
       await both((stack) => stack.setPolicy(bundle, anew));
     }
+    if (random.once(200)) {
+      const [entries, unreachableSince] = world.revocations(random, clock);
+      await both((stack) => stack.setRevocations(entries, unreachableSince));
+    }
     // Most requests come in the same moment as others; a few at the very one in which something expires.
     if (random.once(200)) clock = Math.max(clock, world.nextExpiry(clock) - random.below(3) + 1);
     else if (random.once(4)) clock += random.below(150);
@@ -103,9 +107,10 @@ test(`answers ${REQUESTS} requests alike with every cache and with none, whateve
   const reasons = new Map<string, number>();
   for (let n = 0; n < REQUESTS; n++) {
     await happen();
-    const message = serialize(world.request(random, clock));
-    const remembered = await cached.decide(message);
-    const afresh = await uncached.decide(message);
+    const { edge, request } = world.request(random, clock);
+    const message = serialize(request);
+    const remembered = await cached.decide(message, edge);
+    const afresh = await uncached.decide(message, edge);
     reasons.set(afresh.reason, (reasons.get(afresh.reason) ?? 0) + 1);
     if (
       remembered.answer === afresh.answer &&
@@ -129,6 +134,6 @@ test(`answers ${REQUESTS} requests alike with every cache and with none, whateve
   expect(misses).toBeGreaterThan(REQUESTS);
   expect(reasons.get('allowed')).toBeGreaterThan(REQUESTS / 50);
   if (REQUESTS < 100_000) return; // a shorter run does not come by everything
-  const expected = ['token_expired', 'token_key_unknown', 'token_keys_unavailable', 'token_binding_mismatch', 'certificate_expired', 'policy_denied', 'policy_error', 'policy_undefined', 'policy_unavailable']; // prettier-ignore
+  const expected = ['token_expired', 'token_key_unknown', 'token_keys_unavailable', 'token_binding_mismatch', 'certificate_expired', 'xfcc_hop_untrusted', 'dpop_proof_replayed', 'dpop_proof_mismatch', 'token_inactive', 'token_revoked', 'identity_revoked', 'revocation_unavailable', 'policy_denied', 'policy_error', 'policy_undefined', 'policy_unavailable']; // prettier-ignore
   expect([...reasons.keys()]).toEqual(expect.arrayContaining(expected));
 }, 900_000);
