@@ -1,3 +1,4 @@
+import { createCell } from './cell.js';
 import type { Feed } from './feed.js';
 
 /** What came of fetching so far. Times are milliseconds since the epoch. */
@@ -30,8 +31,7 @@ const FIRST_RETRY = 1_000;
 /** A feed of something that is asked for again and again, and sooner where somebody lacks what is new. */
 export function createPolledFeed<Value>(options: PolledFeedOptions<Value>): Feed<Fetched<Value>> {
   const { obtain, refresh, cooldown, now } = options;
-  const listeners = new Set<(state: Fetched<Value>) => void>();
-  let state: Fetched<Value> | undefined;
+  const cell = createCell<Fetched<Value>>();
   let lastDemand = Number.NEGATIVE_INFINITY;
   let failures = 0;
   let fetching: Promise<void> | undefined;
@@ -39,16 +39,16 @@ export function createPolledFeed<Value>(options: PolledFeedOptions<Value>): Feed
   let running = false;
 
   async function fetchOnce(): Promise<void> {
+    let next: Fetched<Value>;
     try {
-      const value = await obtain(state?.value);
+      next = { value: await obtain(cell.latest()?.value), lastSuccess: now() };
       failures = 0;
-      state = { value, lastSuccess: now() };
     } catch (error) {
       failures++;
       // What was good stays whole; how long it may serve is for its holder to say.
-      state = { ...state, lastError: (error as Error).message };
+      next = { ...cell.latest(), lastError: (error as Error).message };
     }
-    for (const listener of listeners) listener(state);
+    cell.set(next);
   }
 
   function fetchMerged(): Promise<void> {
@@ -62,7 +62,7 @@ export function createPolledFeed<Value>(options: PolledFeedOptions<Value>): Feed
   function schedule(): void {
     clearTimeout(timer);
     if (!running) return;
-    const regular = typeof refresh === 'number' ? refresh : refresh(state?.value);
+    const regular = typeof refresh === 'number' ? refresh : refresh(cell.latest()?.value);
     const backoff = failures === 0 ? regular : Math.min(regular, FIRST_RETRY * 2 ** (failures - 1));
     // Up to a tenth earlier, so that replicas which started together do not ask together for ever.
     timer = setTimeout(() => void fetchMerged(), backoff * (1 - Math.random() / 10));
@@ -70,11 +70,8 @@ export function createPolledFeed<Value>(options: PolledFeedOptions<Value>): Feed
   }
 
   return {
-    latest: () => state,
-    onChange(listener) {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
+    latest: cell.latest,
+    onChange: cell.onChange,
     demand() {
       if (fetching) return fetching;
       if (now() - lastDemand < cooldown) return Promise.resolve();

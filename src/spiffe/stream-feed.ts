@@ -1,3 +1,4 @@
+import { createCell } from '../feed/cell.js';
 import type { Feed } from '../feed/feed.js';
 import type { Fetched } from '../feed/polled-feed.js';
 import type { OpenStream, StreamEnd } from './workload-api.js';
@@ -32,8 +33,7 @@ export function createStreamFeed<Message, Value>(
   options: StreamFeedOptions<Message, Value>,
 ): Feed<Fetched<Value>> {
   const { open, read, refresh, now } = options;
-  const listeners = new Set<(state: Fetched<Value>) => void>();
-  let state: Fetched<Value> | undefined;
+  const cell = createCell<Fetched<Value>>();
   let failures = 0;
   let cancel: (() => void) | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -41,9 +41,8 @@ export function createStreamFeed<Message, Value>(
   let heard: (() => void) | undefined;
 
   function publish(next: Fetched<Value>): void {
-    state = next;
     heard?.();
-    for (const listener of listeners) listener(next);
+    cell.set(next);
   }
 
   function connect(): void {
@@ -56,10 +55,10 @@ export function createStreamFeed<Message, Value>(
     failures = 0;
     after(refresh, connect);
     try {
-      const value = read(received, state?.value);
+      const value = read(received, cell.latest()?.value);
       publish({ value, lastSuccess: now() });
     } catch (error) {
-      publish({ ...state, lastError: (error as Error).message });
+      publish({ ...cell.latest(), lastError: (error as Error).message });
     }
   }
 
@@ -71,7 +70,7 @@ export function createStreamFeed<Message, Value>(
     const longest = Math.min(LONGEST_RETRY, FIRST_RETRY * 2 ** (failures - 1));
     // Up to a tenth earlier, so that what lost its agent together does not come back together.
     if (kind !== 'hopeless') after(longest * (1 - Math.random() / 10), connect);
-    publish(kind === 'denied' ? { lastError: detail } : { ...state, lastError: detail });
+    publish(kind === 'denied' ? { lastError: detail } : { ...cell.latest(), lastError: detail });
   }
 
   function after(milliseconds: number, then: () => void): void {
@@ -82,11 +81,8 @@ export function createStreamFeed<Message, Value>(
   }
 
   return {
-    latest: () => state,
-    onChange(listener) {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
+    latest: cell.latest,
+    onChange: cell.onChange,
     // The agent sends what is new without being asked.
     demand: () => Promise.resolve(),
     start() {
