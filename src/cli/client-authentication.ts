@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { createPrivateKey } from 'node:crypto';
-import { importPKCS8 } from 'jose';
 import {
   ClientSecretBasic,
   ClientSecretPost,
@@ -60,6 +59,7 @@ export function createCredentials(
 
 async function readKey({ private_key: path = '', algorithm, key_id: kid }: ClientAuthentication) {
   const pem = await readNamed(path);
+  const { importPKCS8 } = await import('jose');
   try {
     const key = await importPKCS8(pem, algorithm ?? usual(pem));
     return kid === undefined ? key : { key, kid };

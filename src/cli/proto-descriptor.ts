@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { readDescriptors, type GrpcDescriptors } from '../envoy/grpc-body.js';
+import type { GrpcDescriptors } from '../envoy/grpc-body.js';
 import { isRefusal } from '../errors/refusal.js';
 import { Failure } from './failure.js';
 
@@ -10,6 +10,8 @@ import { Failure } from './failure.js';
  */
 export async function loadDescriptors(path: string | undefined): Promise<GrpcDescriptors | undefined> {
   if (path === undefined) return undefined;
+  // The library behind it is large, and few policies look into messages.
+  const { readDescriptors } = await import('../envoy/grpc-body.js');
   const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
     throw new Failure(`policy.proto_descriptor: ${path} cannot be read (${error.code})`);
   });

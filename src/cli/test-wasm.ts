@@ -1,5 +1,6 @@
 import { isRefusal } from '../errors/refusal.js';
 import { stringifyExact } from '../json/exact.js';
+import { HOST_BUILTINS } from '../policy/builtins/index.js';
 import { readBundle } from '../policy/bundle.js';
 import { toJson } from '../policy/json-value.js';
 import { parseValue } from '../policy/text.js';
@@ -64,7 +65,8 @@ async function evaluator(sources: readonly RegoSource[], entrypoints: readonly s
   const data = stringifyExact(bundle.data);
   const initial = 32 + Math.ceil((bundle.wasm.length + Buffer.byteLength(data) * 13) / PAGE);
   const open = () => {
-    const made = new PolicyInstance(module, { initial, maximum: Math.min(initial + 4096, 65_536) });
+    const size = { initial, maximum: Math.min(initial + 4096, 65_536) };
+    const made = new PolicyInstance(module, size, HOST_BUILTINS);
     made.parse(data);
     return made;
   };

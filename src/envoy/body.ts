@@ -1,6 +1,6 @@
 import { isRefusal, refuse, type Refusal } from '../errors/refusal.js';
 import { parseExact } from '../json/exact.js';
-import { parseGrpc, type GrpcDescriptors } from './grpc-body.js';
+import type { GrpcDescriptors } from './grpc-body.js';
 import type { Headers } from './headers.js';
 import type { HttpRequest } from './messages.js';
 import { parseMultipart } from './multipart.js';
@@ -87,7 +87,7 @@ const GRPC = new Set([
 ]);
 
 function readGrpc(body: Buffer, { path, descriptors }: GrpcCall): BodyInput | Refusal<'request_malformed'> {
-  const read = parseGrpc(body, path, descriptors);
+  const read = descriptors.parse(body, path);
   if (isRefusal(read)) return read;
   if (read.kind === 'message') return { parsed_body: read.message, truncated_body: false };
   return read.kind === 'truncated' ? TRUNCATED : NONE;

@@ -7,6 +7,8 @@ import { shortenFloats } from './float32.js';
 /** The services of a mesh, so that the messages of their methods can be read. */
 export interface GrpcDescriptors {
   readonly registry: FileRegistry;
+  /** {@link parseGrpc}: whoever has descriptors has what reads by them, and nobody else loads it. */
+  parse(body: Uint8Array, path: readonly string[]): ReturnType<typeof parseGrpc>;
 }
 
 /** What became of a gRPC body. `unknown` is one that no descriptor tells how to read, or that is compressed. */
@@ -28,7 +30,8 @@ export function readDescriptors(bytes: Uint8Array): GrpcDescriptors | Refusal<'p
     const set = fromBinary(FileDescriptorSetSchema, bytes);
     for (const { messageType } of set.file) messageType.forEach(nameFields);
     const registry = createFileRegistry(set);
-    for (const type of registry) if (type.kind === 'service') return { registry };
+    const parse: GrpcDescriptors['parse'] = (body, path) => parseGrpc(body, path, { registry });
+    for (const type of registry) if (type.kind === 'service') return { registry, parse };
   } catch (error) {
     const { message } = error as Error;
     return refuse('proto_descriptor_invalid', `not a descriptor set with all its imports (${message})`);
@@ -53,7 +56,7 @@ function nameFields({ field, nestedType }: DescriptorProto): void {
 export function parseGrpc(
   body: Uint8Array,
   path: readonly string[],
-  { registry }: GrpcDescriptors,
+  { registry }: Pick<GrpcDescriptors, 'registry'>,
 ): GrpcBody | Refusal<'request_malformed'> {
   const [service, name, ...more] = path;
   if (service === undefined || name === undefined || more.length > 0)

@@ -2,10 +2,9 @@ import { LRUCache } from 'lru-cache';
 import { isRefusal, refuse, type Refusal } from '../errors/refusal.js';
 import { stringifyExact } from '../json/exact.js';
 import type { Builtins } from './builtins/builtin.js';
-import { HOST_BUILTINS } from './builtins/index.js';
+import { neededBuiltins } from './builtins/needed.js';
 import type { Bundle } from './bundle.js';
 import { toJson } from './json-value.js';
-import { missingBuiltins } from './missing-builtins.js';
 import { pruner, type PolicyReads } from './reads.js';
 import { readResult } from './result.js';
 import { parseValue } from './text.js';
@@ -90,7 +89,7 @@ export async function loadLaidOut(
   let instance: PolicyInstance;
   try {
     const size = sizeMemory(module.bytes, image.bytes.length, options.growthPages);
-    instance = new PolicyInstance(module, size, options.builtins);
+    instance = new PolicyInstance(module, size);
     for (const _ of instance.load(image)) await new Promise((resolve) => setImmediate(resolve));
   } catch (error) {
     return unloadable(error);
@@ -101,11 +100,11 @@ export async function loadLaidOut(
 function parsed(
   module: PolicyModule,
   data: Bundle['data'] | Uint8Array,
-  { builtins, growthPages }: Pick<EvaluatorOptions, 'builtins' | 'growthPages'>,
+  { growthPages }: Pick<EvaluatorOptions, 'growthPages'>,
 ): PolicyInstance {
   const text = data instanceof Uint8Array ? data : stringifyExact(data);
   const size = sizeMemory(module.bytes, Buffer.byteLength(text) * HEAP_PER_BYTE, growthPages);
-  const instance = new PolicyInstance(module, size, builtins);
+  const instance = new PolicyInstance(module, size);
   instance.parse(text);
   return instance;
 }
@@ -114,18 +113,23 @@ function unloadable(error: unknown): Unavailable {
   return refuse('policy_unavailable', `the Wasm module does not load: ${describe(error)}`);
 }
 
-function policyOn(
+async function policyOn(
   instance: PolicyInstance,
   { revision, reads }: Pick<Bundle, 'revision' | 'reads'>,
   options: EvaluatorOptions,
-): Policy | Unavailable {
-  const { entrypoints, builtins = HOST_BUILTINS } = options;
-  const missing = missingBuiltins(instance.builtins.keys(), options.builtinPlaces, builtins);
-  if (missing.length > 0)
+): Promise<Policy | Unavailable> {
+  const { entrypoints } = options;
+  const required = [...instance.builtins.keys()];
+  const builtins = options.builtins ?? (await neededBuiltins(required));
+  if (!required.every((name) => Object.hasOwn(builtins, name))) {
+    const { missingBuiltins } = await import('./missing-builtins.js');
+    const missing = missingBuiltins(required, options.builtinPlaces, builtins);
     return refuse(
       'policy_unavailable',
       ['the policy needs built-ins that are not here:', ...missing].join('\n  '),
     );
+  }
+  instance.supply(builtins);
   const known = instance.entrypoints;
   const unknown = entrypoints.filter((name) => !known.has(name));
   if (unknown.length > 0)

@@ -1,5 +1,4 @@
 import type { KeyObject } from 'node:crypto';
-import { CompactSign, compactVerify } from 'jose';
 import { isRefusal, refuse, type Refusal } from '../errors/refusal.js';
 import { parseExact } from '../json/exact.js';
 import { attempt, isObject } from './bundle-data.js';
@@ -90,6 +89,7 @@ async function verifyToken(token: string, verification: Verification, now: numbe
   const key = verification.keys.get(id);
   if (key === undefined)
     return refuse('bundle_key_unknown', 'the signature names a key that is not configured');
+  const { compactVerify } = await import('jose');
   try {
     await compactVerify(token, key.key, { algorithms: [key.algorithm] });
   } catch {
@@ -178,6 +178,7 @@ export async function signBundle(files: Files, options: SigningOptions): Promise
     .map(([name, content]) => ({ name, hash: fileDigest(name, content), algorithm: 'SHA-256' }));
   const { keyId, claims = {} } = options;
   const payload = { files: list, ...(keyId !== undefined && { keyid: keyId }), ...claims };
+  const { CompactSign } = await import('jose');
   const token = await new CompactSign(Buffer.from(JSON.stringify(payload)))
     .setProtectedHeader({
       alg: options.algorithm,

@@ -1,5 +1,3 @@
-import { createClient, ErrorReply } from '@redis/client';
-
 /** Where a Valkey (or Redis, from 6.2 on) is, and how to get in. */
 export interface ValkeyOptions {
   /** `redis://host:port/database` or `rediss://…`, without a password. */
@@ -12,6 +10,9 @@ export interface ValkeyOptions {
 }
 
 export type ValkeyClient = Awaited<ReturnType<typeof connect>>;
+
+/** A large library, which a server without a store has no use for. */
+const library = () => import('@redis/client');
 
 /** One connection that is made when it is needed, and anew after it broke. */
 export interface ValkeyLink {
@@ -66,6 +67,7 @@ export function createValkeyLink(options: ValkeyOptions): ValkeyLink {
         return await Promise.race([question(connected), late]);
       } catch (error) {
         // What was not answered may come yet, and would be taken for the answer to what is asked next.
+        const { ErrorReply } = await library();
         if (!(error instanceof ErrorReply)) drop(used);
         throw new Error(describe(error as Error), { cause: error });
       } finally {
@@ -83,6 +85,7 @@ async function connect({ url, username, password, ca }: ValkeyOptions, onBroken:
   const tls = url.startsWith('rediss:');
   const authorities = tls && ca ? await ca() : undefined;
   const secret = await password?.();
+  const { createClient } = await library();
   const client = createClient({
     url,
     RESP: 2,

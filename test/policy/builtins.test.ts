@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { isRefusal } from '../../src/errors/refusal.js';
 import { HOST_BUILTINS, REFUSED_BUILTINS } from '../../src/policy/builtins/index.js';
+import { neededBuiltins } from '../../src/policy/builtins/needed.js';
 import { loadPolicy } from '../../src/policy/evaluator.js';
 import type { Policy } from '../../src/policy/types.js';
 import { missingBuiltins } from '../../src/policy/missing-builtins.js';
@@ -91,6 +92,15 @@ describe('the built-ins of the host', () => {
       expect(missingBuiltins([name])).toEqual([`${name} (${REFUSED_BUILTINS[name]})`]);
     }
     expect(missingBuiltins(supplied)).toEqual([]);
+  });
+
+  test('are found one by one, each the same as among all', async () => {
+    for (const [name, builtin] of Object.entries(HOST_BUILTINS)) {
+      const found = await neededBuiltins([name]);
+      expect(Object.keys(found)).toEqual([name]);
+      expect(found[name]).toBe(builtin);
+    }
+    expect(await neededBuiltins(['no.such', 'io.no_such', 'constructor', 'http.send'])).toEqual({});
   });
 
   test('that are missing are named with every place that calls them', () => {

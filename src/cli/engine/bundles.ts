@@ -4,7 +4,7 @@ import { createBundleStore, type BundleStatus, type BundleStore } from '../../id
 import { Failure } from '../failure.js';
 import { createBundleFeed, type SourceKind } from './bundle-feeds.js';
 import { standing, type EnginePart, type PartOptions, type Standing } from './part.js';
-import { createAgent, usesAgent, type Agent } from './workload-api.js';
+import type { Agent } from './workload-api.js';
 
 export interface BundlesPart extends EnginePart {
   readonly store: BundleStore;
@@ -26,7 +26,7 @@ const FIRST_BUNDLES = 5_000;
 export async function startBundles(config: Config, options: PartOptions): Promise<BundlesPart> {
   const { log, now } = options;
   const { trust_domains: domains, max_stale: maxStale, workload_api: api } = config.identity;
-  const agent = usesAgent(config.identity) ? createAgent(config.identity, options) : undefined;
+  const agent = await agentOf(config, options);
   const sources = Object.entries(domains).map(([name, domain]) =>
     createBundleFeed(name, domain, {
       ...options,
@@ -80,6 +80,15 @@ export async function startBundles(config: Config, options: PartOptions): Promis
     standings: () => [...standings(), ...(agent?.standings() ?? [])],
     stop,
   };
+}
+
+/** What it leans on, a gRPC client, is loaded where it is used. */
+async function agentOf({ identity }: Config, options: PartOptions): Promise<Agent | undefined> {
+  const { trust_domains: domains, workload_api: api } = identity;
+  const used = api.federated === 'all' || Object.values(domains).some(({ workload_api: asked }) => asked);
+  if (!used) return undefined;
+  const { createAgent } = await import('./workload-api.js');
+  return createAgent(identity, options);
 }
 
 async function startAll(feeds: readonly Feed<unknown>[]): Promise<void> {

@@ -21,11 +21,6 @@ export interface Agent {
   close(): void;
 }
 
-/** Whether any trust bundle comes from the Workload API. */
-export function usesAgent({ trust_domains: domains, workload_api: api }: Config['identity']): boolean {
-  return api.federated === 'all' || Object.values(domains).some(({ workload_api: used }) => used);
-}
-
 /** @throws Failure where no socket is configured, nor named by the environment */
 export function createAgent({ workload_api: api }: Config['identity'], { hub, now }: PartOptions): Agent {
   const socketPath = socketPathOf(api.socket);

@@ -1,4 +1,5 @@
 import { isRefusal, type Refusal } from '../../errors/refusal.js';
+import { HOST_BUILTINS } from '../../policy/builtins/index.js';
 import { readBundle } from '../../policy/bundle.js';
 import type { BundleCode } from '../../policy/bundle-refusal.js';
 import { loadPolicy } from '../../policy/evaluator.js';
@@ -55,7 +56,7 @@ export async function loadWasm(
     policy,
     value(entrypoint, input, now) {
       try {
-        const instance = new PolicyInstance(module, MEMORY);
+        const instance = new PolicyInstance(module, MEMORY, HOST_BUILTINS);
         instance.parse(stringifyExact(bundle.data));
         const options = { now: BigInt(Math.trunc(now)) * 1_000_000n };
         const results = parseValue(instance.evaluate(entrypoint, input, options));

@@ -24,12 +24,10 @@ import { UNITS } from './units.js';
 import { URI } from './uri.js';
 import { UUID } from './uuid.js';
 import { X509 } from './x509.js';
-import { fromInteger } from '../number.js';
 import type { Builtins } from './builtin.js';
 
 /** Every built-in that this host supplies. A policy that needs any other does not load. */
 export const HOST_BUILTINS: Builtins = {
-  'time.now_ns': ({ now }) => fromInteger(now),
   ...AWS,
   ...CRYPTO,
   ...ENCODING,

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import type { BuiltinContext, Builtins } from '../builtins/builtin.js';
-import { HOST_BUILTINS } from '../builtins/index.js';
 import { policyExports, type Address, type PolicyExports } from './abi.js';
 import { PolicyHost } from './host.js';
 import { TextMemory } from './memory.js';
@@ -49,7 +48,7 @@ export class PolicyInstance {
   constructor(
     private readonly module: PolicyModule,
     size: WebAssembly.MemoryDescriptor,
-    builtins: Builtins = HOST_BUILTINS,
+    builtins: Builtins = {},
   ) {
     this.memory = new WebAssembly.Memory(size);
     this.instantiate();
@@ -57,6 +56,11 @@ export class PolicyInstance {
     this.heap = this.base;
     this.entrypoints = this.numbers(this.exports.entrypoints());
     this.builtins = this.numbers(this.exports.builtins());
+    this.supply(builtins);
+  }
+
+  /** Gives it other built-ins than it was made with: which ones it needs, it tells itself. */
+  supply(builtins: Builtins): void {
     this.host.supply(this.builtins, builtins);
   }
 
