@@ -106,13 +106,21 @@ export function createBundleStore({ sources, others = () => [], now }: BundleSto
     return true;
   }
 
+  /** Nobody has to say that something has grown too old: whoever asks finds it so. */
+  function age(): void {
+    if (now() > nextToAge) update();
+  }
+
   return {
     current() {
-      if (now() > nextToAge) update();
+      age();
       return bundles;
     },
     update,
-    status: () => [...configured.values()].map((domain) => domain.status()),
+    status() {
+      age();
+      return [...configured.values()].map((domain) => domain.status());
+    },
   };
 }
 

@@ -156,6 +156,16 @@ describe('a trust bundle that grows old', () => {
     expect(store.status()[1]).not.toHaveProperty('unavailable');
   });
 
+  test('is told to be too old where no request asks for it', () => {
+    const { store, later } = setUp();
+    store.update();
+    later(REFRESH + MAX_STALE + 1);
+    expect(store.status()).toMatchObject([
+      { unavailable: 'it is too old' },
+      { unavailable: 'it is too old' },
+    ]);
+  });
+
   test('says why it was not refreshed, and serves again once it was', () => {
     const { store, said, good, later } = setUp();
     store.update();
