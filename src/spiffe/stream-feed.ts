@@ -28,6 +28,9 @@ const LONGEST_RETRY = 30_000;
 /**
  * A feed of what a stream of the Workload API says. A stream that is silent may be one whose agent hangs; so it is
  * opened anew every now and then, and `lastSuccess` is the time of the last message, not of the connection.
+ *
+ * SPIRE's agent denies everything for the moment in which it replaces what a tainted authority signed. So a denial
+ * counts when no message has come after it from an agent that was asked anew.
  */
 export function createStreamFeed<Message, Value>(
   options: StreamFeedOptions<Message, Value>,
@@ -35,6 +38,7 @@ export function createStreamFeed<Message, Value>(
   const { open, read, refresh, now } = options;
   const cell = createCell<Fetched<Value>>();
   let failures = 0;
+  let denied = false;
   let cancel: (() => void) | undefined;
   let timer: NodeJS.Timeout | undefined;
   let running = false;
@@ -53,6 +57,7 @@ export function createStreamFeed<Message, Value>(
 
   function message(received: Message): void {
     failures = 0;
+    denied = false;
     after(refresh, connect);
     try {
       const value = read(received, cell.latest()?.value);
@@ -66,11 +71,12 @@ export function createStreamFeed<Message, Value>(
     cancel?.();
     cancel = undefined;
     clearTimeout(timer);
-    failures++;
+    failures = kind === 'denied' && !denied ? 1 : failures + 1;
     const longest = Math.min(LONGEST_RETRY, FIRST_RETRY * 2 ** (failures - 1));
     // Up to a tenth earlier, so that what lost its agent together does not come back together.
     if (kind !== 'hopeless') after(longest * (1 - Math.random() / 10), connect);
-    publish(kind === 'denied' ? { lastError: detail } : { ...cell.latest(), lastError: detail });
+    publish(denied ? { lastError: detail } : { ...cell.latest(), lastError: detail });
+    denied ||= kind === 'denied';
   }
 
   function after(milliseconds: number, then: () => void): void {

@@ -30,7 +30,9 @@ function setUp() {
     store,
     bundles,
     send: (message: BundlesMessage) => listeners[0]!.message(message as never),
-    deny: () => listeners[0]!.end({ kind: 'denied', detail: 'no' }),
+    deny() {
+      for (const _ of ['at first', 'and asked anew']) listeners[0]!.end({ kind: 'denied', detail: 'no' });
+    },
   };
 }
 

@@ -148,6 +148,34 @@ describe('an agent that', () => {
     await partnerIsHere();
   });
 
+  test('denies everything for a moment is asked anew before anything of it counts', async () => {
+    const { store, partnerIsHere } = await connect();
+    const before = store.current();
+    agent.say('FetchX509Bundles', status.PERMISSION_DENIED);
+    await comeTrue(() =>
+      expect(store.status()[0]).toMatchObject({ error: expect.stringContaining('PERMISSION_DENIED') }),
+    );
+    agent.bundles(BOTH);
+    await comeTrue(() => expect(store.status()[0]).not.toHaveProperty('error'));
+    expect(agent.asked.FetchX509Bundles).toBe(2);
+    expect(store.current()).toBe(before);
+
+    // And the next denial is a first one again.
+    agent.say('FetchX509Bundles', status.PERMISSION_DENIED);
+    await comeTrue(() => expect(store.status()[0]).toHaveProperty('error'));
+    expect(store.current()).toBe(before);
+    agent.bundles(BOTH);
+    await partnerIsHere();
+  });
+
+  test('denies everything and then dies has withdrawn what it sent', async () => {
+    const { store, partnerIsGone } = await connect();
+    agent.say('FetchX509Bundles', status.PERMISSION_DENIED);
+    await comeTrue(() => expect(store.status()[0]).toHaveProperty('error'));
+    await agent.kill();
+    await partnerIsGone();
+  });
+
   test.each(['UNAVAILABLE', 'INTERNAL', 'RESOURCE_EXHAUSTED', 'OK'] as const)(
     'ends the stream with %s is asked again, and what it sent serves meanwhile',
     async (code) => {
