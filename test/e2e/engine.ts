@@ -18,9 +18,17 @@ export interface EngineProcess {
   readonly exited: Promise<number | NodeJS.Signals>;
 }
 
-/** Starts it and waits until it says that it serves. Rejects with its log when it ends before that. */
-export async function startEngine(config: string, name: string): Promise<EngineProcess> {
-  const child = spawn(process.execPath, [MAIN, 'serve', '-c', config], {
+/**
+ * Starts it and waits until it says that it serves. Rejects with its log when it ends before that.
+ *
+ * @param node what runs it
+ */
+export async function startEngine(
+  config: string,
+  name: string,
+  node: string = process.execPath,
+): Promise<EngineProcess> {
+  const child = spawn(node, [MAIN, 'serve', '-c', config], {
     env: { ...process.env, NODE_OPTIONS: '' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

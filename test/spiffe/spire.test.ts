@@ -95,7 +95,7 @@ describeSpire('two trust domains of SPIRE that federate', () => {
       WHILE,
     );
     expect(judge(bundles, certificate, PARTNER)).toMatchObject({ spiffeId: PARTNER });
-    await agent.restart();
+    await agent.revive();
     await comeTrue(() => expect(bundles.status()[0]).not.toHaveProperty('error'), WHILE);
   }, 240_000);
 

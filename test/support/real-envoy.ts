@@ -46,8 +46,11 @@ const obtained = await obtainEnvoy();
 /** Path of the binary; only to be read inside {@link describeEnvoy}. */
 export const envoyBinary = 'binary' in obtained ? obtained.binary : '';
 
+/** Why there is no Envoy; absent where there is one. */
+export const whyEnvoyIsMissing = 'missing' in obtained ? obtained.missing : undefined;
+
 /** `describe`, with the real Envoy; skipped by name where there is none. */
 export function describeEnvoy(title: string, tests: () => void): void {
-  if ('binary' in obtained) describe(title, tests);
-  else describe.skip(`${title} (skipped: no real Envoy: ${obtained.missing})`, tests);
+  if (whyEnvoyIsMissing === undefined) describe(title, tests);
+  else describe.skip(`${title} (skipped: no real Envoy: ${whyEnvoyIsMissing})`, tests);
 }

@@ -1,81 +1,21 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { constants, setPriority, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { cacheFolder } from './cache.js';
 import { freePort } from './free-port.js';
+import { agentConfiguration, serverConfiguration } from './spire-configuration.js';
+import { spireProgram, whySpireIsMissing, type SpireProgram } from './spire-programs.js';
 
 const run = promisify(execFile);
 
-const VERSION = '1.13.3';
-const PROGRAMS = ['spire-server', 'spire-agent'] as const;
-const packageOf = (program: string) => `github.com/spiffe/spire/cmd/${program}`;
-const BUILD_TIMEOUT_MS = 15 * 60_000;
 const START_TIMEOUT_MS = 60_000;
-
-/**
- * A real SPIRE, server and agent: built once with Go into the cache, which takes minutes. Where it can't be had,
- * `describeSpire` skips its tests under a name that says so.
- */
-async function obtainSpire(): Promise<{ folder: string } | { missing: string }> {
-  const folder = cacheFolder(`spire-${VERSION}-agent`);
-  const isThere = () => PROGRAMS.every((program) => existsSync(join(folder, program)));
-  if (isThere()) return { folder };
-  // Its SQLite is C.
-  for (const tool of ['go', 'gcc']) {
-    const found = await run(tool, tool === 'go' ? ['version'] : ['--version']).catch(() => undefined);
-    if (found === undefined) return { missing: `there is no ${tool} on PATH to build it with` };
-  }
-  const staging = `${folder}.${process.pid}`;
-  try {
-    await build(staging);
-    // Another test file may have built it meanwhile; then its copy serves as well.
-    await rename(staging, folder).catch((error) => {
-      if (!isThere()) throw error;
-    });
-    return { folder };
-  } catch (error) {
-    return { missing: `go build failed: ${(error as Error).message.split('\n')[0]}` };
-  } finally {
-    await rm(staging, { recursive: true, force: true });
-  }
-}
-
-/** Replace directives in SPIRE's go.mod rule out `go install`; a module that requires it may build it. */
-async function build(folder: string): Promise<void> {
-  const module = await mkdtemp(join(tmpdir(), 'spire-build-'));
-  const env = { ...process.env, GOFLAGS: '-mod=mod', CGO_ENABLED: '1' };
-  const go = async (...args: string[]) => {
-    const building = run('go', args, { cwd: module, env, timeout: BUILD_TIMEOUT_MS });
-    // The tests that run beside it have deadlines of their own.
-    setPriority(building.child.pid!, constants.priority.PRIORITY_LOW);
-    await building;
-  };
-  try {
-    await mkdir(dirname(folder), { recursive: true });
-    await writeFile(join(module, 'go.mod'), 'module spire-build\n');
-    await go('get', ...PROGRAMS.map((program) => `${packageOf(program)}@v${VERSION}`));
-    for (const program of PROGRAMS)
-      await go('build', '-trimpath', '-ldflags=-s -w', '-o', join(folder, program), packageOf(program));
-  } finally {
-    await rm(module, { recursive: true, force: true });
-  }
-}
-
-const obtained = await obtainSpire();
-
-function pathOf(program: (typeof PROGRAMS)[number]): string {
-  if ('missing' in obtained) throw new Error(obtained.missing);
-  return join(obtained.folder, program);
-}
 
 /** `describe`, with the real SPIRE; skipped by name where there is none. */
 export function describeSpire(title: string, tests: () => void): void {
-  if ('folder' in obtained) describe(title, tests);
-  else describe.skip(`${title} (skipped: no real SPIRE: ${obtained.missing})`, tests);
+  if (whySpireIsMissing === undefined) describe(title, tests);
+  else describe.skip(`${title} (skipped: no real SPIRE: ${whySpireIsMissing})`, tests);
 }
 
 /** One process of SPIRE that runs until it is told otherwise, with its log kept for when it fails. */
@@ -83,8 +23,8 @@ class SpireProcess {
   private log = '';
   private readonly process: ChildProcess;
 
-  constructor(program: (typeof PROGRAMS)[number], ...args: string[]) {
-    this.process = spawn(pathOf(program), ['run', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  constructor(program: SpireProgram, ...args: string[]) {
+    this.process = spawn(spireProgram(program), ['run', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     const keep = (text: Buffer) => (this.log = (this.log + text.toString()).slice(-4_000));
     this.process.stdout!.on('data', keep);
     this.process.stderr!.on('data', keep);
@@ -109,7 +49,7 @@ class SpireProcess {
     await ended;
   }
 
-  private get ended(): boolean {
+  get ended(): boolean {
     return this.process.exitCode !== null || this.process.signalCode !== null;
   }
 }
@@ -124,8 +64,10 @@ export interface SpireEntry {
   readonly path: string;
   /** Trust domains whose bundles the workload is given. */
   readonly federatesWith?: readonly string[];
-  /** Seconds. */
+  /** Seconds. SPIRE renews at half of it. */
   readonly ttl?: number;
+  /** Names that stand in its certificates beside the SPIFFE ID. */
+  readonly dnsNames?: readonly string[];
   /** Default: any process of this user. */
   readonly selectors?: readonly string[];
 }
@@ -193,7 +135,7 @@ export class SpireServer {
   }
 
   /** Registers a workload with every agent of this server. @returns the id of the entry */
-  async register({ path, federatesWith = [], ttl, selectors }: SpireEntry): Promise<string> {
+  async register({ path, federatesWith = [], ttl, dnsNames = [], selectors }: SpireEntry): Promise<string> {
     const output = await this.command(
       'entry',
       'create',
@@ -203,6 +145,7 @@ export class SpireServer {
       ...[
         ...(selectors ?? [`unix:uid:${process.getuid!()}`]).flatMap((selector) => ['-selector', selector]),
         ...federatesWith.flatMap((name) => ['-federatesWith', `spiffe://${name}`]),
+        ...dnsNames.flatMap((name) => ['-dns', name]),
         ...(ttl === undefined ? [] : ['-x509SVIDTTL', String(ttl)]),
       ],
     );
@@ -224,6 +167,24 @@ export class SpireServer {
       ...['-bundleEndpointURL', url, '-bundleEndpointProfile', 'https_spiffe', '-endpointSpiffeID', spiffeId],
       ...['-trustDomainBundlePath', bundle, '-trustDomainBundleFormat', 'spiffe'],
     );
+  }
+
+  /** Fetches the other's bundle now, which it does by itself no more often than once a minute. */
+  async refreshBundleOf(other: SpireServer): Promise<void> {
+    await this.command('federation', 'refresh', '-id', `spiffe://${other.trustDomain}`);
+  }
+
+  /** Ends what {@link federateWith} began: the other's bundle goes, and no entry is registered to federate any more. */
+  async partFrom(other: SpireServer): Promise<void> {
+    const id = ['-id', `spiffe://${other.trustDomain}`];
+    await this.command('federation', 'delete', ...id);
+    await this.command('bundle', 'delete', ...id, '-mode', 'dissociate');
+  }
+
+  /** What its agent shows to it changes with each renewal. @returns the serial number of that certificate */
+  async agentSerial(): Promise<string> {
+    return JSON.parse(await this.command('agent', 'list', '-output', 'json')).agents[0]
+      .x509svid_serial_number;
   }
 
   /** Puts a further authority into the bundle. Nothing is signed with it yet. @returns its id */
@@ -264,7 +225,11 @@ export class SpireServer {
   }
 
   private async command(...args: string[]): Promise<string> {
-    const { stdout } = await run(pathOf('spire-server'), [...args, '-socketPath', join(this.folder, 's')]);
+    const { stdout } = await run(spireProgram('spire-server'), [
+      ...args,
+      '-socketPath',
+      join(this.folder, 's'),
+    ]);
     return stdout;
   }
 }
@@ -303,9 +268,9 @@ export class SpireAgent {
     await this.process?.end('SIGKILL');
   }
 
-  async restart(): Promise<void> {
-    await this.kill();
-    await this.run();
+  /** Where it was killed, it comes back with the keys that it had. */
+  async revive(): Promise<void> {
+    if (this.process?.ended) await this.run();
   }
 
   async stop(): Promise<void> {
@@ -316,82 +281,7 @@ export class SpireAgent {
   private async run(...args: string[]): Promise<void> {
     this.process = new SpireProcess('spire-agent', '-config', join(this.folder, 'agent.conf'), ...args);
     await this.process.until(() =>
-      run(pathOf('spire-agent'), ['healthcheck', '-socketPath', this.socketPath]),
+      run(spireProgram('spire-agent'), ['healthcheck', '-socketPath', this.socketPath]),
     );
   }
-}
-
-function serverConfiguration(
-  trustDomain: string,
-  folder: string,
-  port: number,
-  endpointPort?: number,
-): string {
-  const federation = `
-  federation {
-    bundle_endpoint {
-      address = "127.0.0.1"
-      port = ${endpointPort}
-      refresh_hint = "2s"
-      profile "https_spiffe" {}
-    }
-  }`;
-  return `
-server {
-  trust_domain = "${trustDomain}"
-  bind_address = "127.0.0.1"
-  bind_port = "${port}"
-  socket_path = "${join(folder, 's')}"
-  data_dir = "${folder}"
-${endpointPort === undefined ? '' : federation}
-}
-plugins {
-  DataStore "sql" {
-    plugin_data {
-      database_type = "sqlite3"
-      connection_string = "${join(folder, 'data.sqlite3')}"
-    }
-  }
-  KeyManager "memory" {
-    plugin_data {}
-  }
-  NodeAttestor "join_token" {
-    plugin_data {}
-  }
-}
-`;
-}
-
-function agentConfiguration(
-  trustDomain: string,
-  folder: string,
-  serverPort: number,
-  bundlePath: string,
-): string {
-  return `
-agent {
-  trust_domain = "${trustDomain}"
-  server_address = "127.0.0.1"
-  server_port = "${serverPort}"
-  socket_path = "${join(folder, 'a')}"
-  data_dir = "${folder}"
-  trust_bundle_path = "${bundlePath}"
-  experimental {
-    sync_interval = "1s"
-  }
-}
-plugins {
-  KeyManager "disk" {
-    plugin_data {
-      directory = "${folder}"
-    }
-  }
-  NodeAttestor "join_token" {
-    plugin_data {}
-  }
-  WorkloadAttestor "unix" {
-    plugin_data {}
-  }
-}
-`;
 }
