@@ -7,11 +7,11 @@ import { Command } from 'commander';
 import { pino } from 'pino';
 import { askEnvoy } from '../demo/ask-envoy.js';
 import { askGrpc } from '../demo/ask-grpc.js';
-import { asExpected, demoCases, type Ask, type Cast } from '../demo/cases.js';
+import { askAll } from '../demo/ask-all.js';
+import { demoCases, type Ask, type Cast } from '../demo/cases.js';
 import { startEnvoy, type Envoy } from '../demo/envoy.js';
 import { findEnvoy, HOW_TO_GET_ENVOY } from '../demo/find-envoy.js';
 import { startIssuer, type Issuer } from '../demo/issuer.js';
-import { table } from '../demo/table.js';
 import { mintTrustDomain, type Svid, type TrustDomain } from '../demo/trust-domain.js';
 import { startUpstream } from '../demo/upstream.js';
 import { createLog } from '../telemetry/log.js';
@@ -97,7 +97,8 @@ async function show(
     say(`Started Envoy with mTLS:      https://127.0.0.1:${envoy.httpPort} (${binary})`);
   }
 
-  const right = await printCases(cast, ask);
+  const { table, right } = await askAll(demoCases(cast), ask);
+  say(`\n${table}\n`);
   if (!right) {
     if (options.once) throw new Failure('an answer is not what it should be');
     say('An answer is not what it should be.');
@@ -182,26 +183,6 @@ async function frontWithEnvoy(
   });
   closers.push(() => envoy.stop());
   return envoy;
-}
-
-async function printCases(cast: Cast, ask: Ask): Promise<boolean> {
-  const rows: string[][] = [];
-  let right = true;
-  for (const one of demoCases(cast)) {
-    const seen = await ask(one);
-    const fine = asExpected(one, seen);
-    right &&= fine;
-    rows.push([
-      fine ? '✓' : '✗',
-      one.title,
-      one.workload.spiffeId,
-      `${one.method} ${one.path}`,
-      `${seen.status} ${seen.reason}`,
-      seen.upstreamSpiffeId ?? '–',
-    ]);
-  }
-  say(`\n${table(['', 'request', 'workload', 'asks', 'answer', 'upstream saw'], rows)}\n`);
-  return right;
 }
 
 async function writeFiles(folder: string, cast: Cast, domain: TrustDomain): Promise<void> {

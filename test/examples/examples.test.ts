@@ -1,8 +1,9 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { parse, parseAllDocuments } from 'yaml';
 import { parseConfig } from '../../src/config/load.js';
 import { ConfigError } from '../../src/config/problem.js';
@@ -14,7 +15,11 @@ import { isRefusal } from '../../src/errors/refusal.js';
 import { compileRego } from '../../src/rego/compiler.js';
 import { readRegoFolder } from '../../src/rego/folder.js';
 import { startEngine } from '../e2e/engine.js';
+import { freePort } from '../support/free-port.js';
 import { describeEnvoy, envoyBinary } from '../support/real-envoy.js';
+import { describeSpire } from '../support/spire.js';
+
+const run = promisify(execFile);
 
 const EXAMPLES = fileURLToPath(new URL('../../examples', import.meta.url));
 const text = (path: string) => readFile(join(EXAMPLES, path), 'utf8');
@@ -33,13 +38,13 @@ interface Manifest {
 }
 
 describe('the examples', () => {
-  test.each(['envoy/countersign.yaml', 'istio/countersign.yaml'])('%s is a configuration', async (path) => {
+  test.each(['envoy/countersign.yaml', 'istio/countersign.yaml', 'spire/countersign.yaml'])('%s is a configuration', async (path) => {
     const config = parseConfig(await text(path), { file: path, env: {} });
     if (config instanceof ConfigError) throw config;
   });
 
-  test('the policies compile for the entrypoint that the configurations name', async () => {
-    const sources = await readRegoFolder(join(EXAMPLES, 'envoy/policies'));
+  test.each(['envoy', 'spire'])('%s: the policies compile for the entrypoint that is configured', async (example) => {
+    const sources = await readRegoFolder(join(EXAMPLES, example, 'policies'));
     if (isRefusal(sources)) throw new Error(sources.detail);
     const compiled = await compileRego(sources, { entrypoints: ['mesh/authz/decision'] });
     if (isRefusal(compiled)) throw new Error(compiled.detail);
@@ -127,11 +132,19 @@ describeEnvoy('the example of a plain Envoy', () => {
   }, 60_000);
 });
 
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-}
+describeSpire('the example of SPIRE', () =>
+  describeEnvoy('and a real Envoy', () => {
+    test('answers its six requests as its README shows', async () => {
+      // As `npm run example:spire`, without the build.
+      const { stdout } = await run(
+        process.execPath,
+        ['--import', './test/support/typescript.mjs', 'examples/spire/run.ts'],
+        { cwd: join(EXAMPLES, '..'), env: { ...process.env, NODE_OPTIONS: '' }, timeout: 120_000 },
+      );
+      const answers = stdout.split('\n').filter((line) => /^[✓✗]/.test(line));
+      const shown = (await text('spire/README.md')).split('\n').filter((line) => line.startsWith('✓'));
+      expect(shown).toHaveLength(6);
+      expect(answers.map((line, i) => line.slice(0, shown[i]!.length))).toEqual(shown);
+    }, 150_000);
+  }),
+);
