@@ -10,6 +10,7 @@ import { listenAdmin } from './engine/admin.js';
 import { startAnnouncement } from './engine/announcement.js';
 import { startChangeTeller } from './engine/change-teller.js';
 import { startDeciding } from './engine/deciding.js';
+import { listenOptions, warnOfExposure } from './engine/endpoint.js';
 import { startSources } from './engine/sources.js';
 import { Failure } from './failure.js';
 import { policyEvents } from './policy-events.js';
@@ -45,6 +46,7 @@ export interface Engine {
  */
 export async function startEngine(config: Config, { log, decisions }: EngineOptions): Promise<Engine> {
   const now = () => Date.now();
+  const listen = await listenOptions(config);
   const sources = await startSources(config, { hub: localHub, log, now });
   const metrics = createMetrics(version, {
     ...sources.freshness,
@@ -61,7 +63,11 @@ export async function startEngine(config: Config, { log, decisions }: EngineOpti
 
   let phase: 'starting up' | 'serving' | 'shutting down' = 'starting up';
   const readiness = (): Readiness => ({
-    ready: phase === 'serving' && policies.current() !== undefined && sources.revocation.ready(),
+    ready:
+      phase === 'serving' &&
+      policies.current() !== undefined &&
+      sources.revocation.ready() &&
+      sources.endpoint.ready(),
     checks: {
       serving: phase === 'serving' ? { ok: true } : { ok: false, detail: phase },
       ...policyChecks(policies),
@@ -71,9 +77,11 @@ export async function startEngine(config: Config, { log, decisions }: EngineOpti
 
   const changes = startChangeTeller(log, sources.parts);
   const admin = await listenAdmin(config, { metrics, readiness, protectedRoutes: sources.adminRoutes });
+  warnOfExposure(config, log);
   const server = await startGrpcServer({
-    address: config.listen.grpc,
+    ...listen,
     ...deciding.serves,
+    tls: sources.endpoint.tls((code) => metrics.connectionRefused(code)),
     age: connectionAge(config, false),
   }).catch(async (error: Error) => {
     await admin?.close();

@@ -1,21 +1,13 @@
 import { z } from 'zod';
 import { algorithm } from './algorithm-schema.js';
 import { bindingSchema } from './binding-schema.js';
-import { check, checkAcross, duration, isMapping, matching } from './checks.js';
+import { check, checkAcross, duration, isMapping } from './checks.js';
 import { claimMappingSchema } from './claim-mapping-schema.js';
 import { introspectionSchema } from './introspection-schema.js';
 import { workloadSchema } from './workload-schema.js';
 import { DISCOVERY, discoverableFault, jwksFault } from './location.js';
 import type { Fault } from './problem.js';
-
-/** As src/identity/spiffe-id-pattern.ts reads it. */
-const presenter = matching(
-  /^spiffe:\/\/[a-z0-9._-]{1,255}(?:\/(?:\*|(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+))*(?:\/\*\*|\/(?:\*|(?!\.{1,2}$)[A-Za-z0-9._-]+))$/,
-  {
-    wrong: 'is no pattern for SPIFFE IDs of workloads',
-    mend: 'write spiffe://example.org/ns/shop/sa/web, with * for a whole segment or ** for all that follow: spiffe://example.org/** is the whole trust domain',
-  },
-);
+import { workloadIdPattern } from './spiffe-id-schema.js';
 
 /** One entry of `token.issuers`: whose tokens are accepted, and with which keys. */
 export const issuerSchema = z
@@ -51,7 +43,7 @@ export const issuerSchema = z
     claims: claimMappingSchema,
     introspection: introspectionSchema.optional(),
     presenters: z
-      .array(presenter)
+      .array(workloadIdPattern)
       .min(1)
       .optional()
       .describe(

@@ -58,10 +58,9 @@ const READ_FAULTS: Record<string, readonly [wrong: string, mend: string]> = {
 function resolvePaths(config: Config, folder: string): Config {
   const at = (path: string) => resolve(folder, path);
   const domains = Object.entries(config.identity.trust_domains);
-  const { admin_token_file: secret } = config.listen;
   return {
     ...config,
-    listen: { ...config.listen, ...(secret !== undefined && { admin_token_file: at(secret) }) },
+    listen: resolveListen(config.listen, at),
     identity: {
       ...config.identity,
       trust_domains: Object.fromEntries(domains.map(([name, domain]) => [name, resolveDomain(domain, at)])),
@@ -95,6 +94,22 @@ function resolvePaths(config: Config, folder: string): Config {
 }
 
 type At = (path: string) => string;
+
+function resolveListen(listen: Config['listen'], at: At): Config['listen'] {
+  const { admin_token_file: secret, tls } = listen;
+  const { certificate, private_key: key } = tls ?? {};
+  return {
+    ...listen,
+    ...(secret !== undefined && { admin_token_file: at(secret) }),
+    ...(tls && {
+      tls: {
+        ...tls,
+        ...(certificate !== undefined && { certificate: at(certificate) }),
+        ...(key !== undefined && { private_key: at(key) }),
+      },
+    }),
+  };
+}
 
 type TrustDomainConfig = Config['identity']['trust_domains'][string];
 

@@ -1,54 +1,12 @@
 import { z } from 'zod';
-import { check, checkAcross, duration, isMapping, matching, path } from './checks.js';
+import { checkAcross, duration, isMapping, matching } from './checks.js';
 import { identitySchema } from './identity-schema.js';
-import { isFault, parseListenAddress } from './listen-address.js';
+import { clientFaults, listenSchema } from './listen-schema.js';
 import { policySchema } from './policy-schema.js';
 import type { Fault } from './problem.js';
 import { revocationSchema } from './revocation-schema.js';
 import { tokenSchema } from './token-schema.js';
-import { connectionAge, workers } from './workers-schema.js';
-
-const listen = z
-  .strictObject({
-    grpc: z
-      .string()
-      .check(check(addressFault, true))
-      .default('127.0.0.1:9191')
-      .describe(
-        'Where Envoy asks: host:port, [ipv6]:port, or unix:///absolute/path.sock. Port 0 picks a free one.',
-      ),
-    admin: z
-      .string()
-      .check(check(adminFault, true))
-      .default('127.0.0.1:8181')
-      .describe('Where health and metrics are served: host:port, [ipv6]:port, or off.'),
-    admin_token_file: path(
-      'A secret of 32 characters or more that operators send to listen.admin to change something, as what is revoked. Without it nothing can be changed there. Read anew at each use.',
-    ).optional(),
-    max_connection_age: connectionAge,
-    max_connection_age_grace: duration(
-      '0s',
-      '1h',
-      '30s',
-      'How long calls on a connection that has reached its age may take to finish.',
-    ),
-  })
-  .prefault({})
-  .describe('The addresses that the server listens on.');
-
-function addressFault(text: string): Fault | undefined {
-  const address = parseListenAddress(text);
-  return isFault(address) ? address : undefined;
-}
-
-function adminFault(text: string): Fault | undefined {
-  if (text === 'off') return undefined;
-  if (!text.startsWith('unix:')) return addressFault(text);
-  return {
-    wrong: 'is a Unix socket, where health and metrics are not served',
-    mend: 'write host:port, or off',
-  };
-}
+import { workers } from './workers-schema.js';
 
 const pointer = matching(/^\/(input|result)(\/([^~/]|~[01])+)+$/, {
   wrong: 'is not a JSON pointer into the event',
@@ -96,7 +54,7 @@ function* oneTokenInAuthorization(config: unknown): Iterable<[PropertyKey[], Fau
 /** The whole file: YAML's values in, {@link Config} out, with paths not yet resolved. */
 export const configSchema = z
   .strictObject({
-    listen,
+    listen: listenSchema,
     identity: identitySchema,
     token: tokenSchema,
     revocation: revocationSchema,
@@ -107,6 +65,7 @@ export const configSchema = z
     shutdown_grace: duration('0s', '1h', '10s', 'How long calls in flight may take to finish after SIGTERM.'),
   })
   .check(checkAcross(oneTokenInAuthorization))
+  .check(checkAcross(clientFaults))
   .meta({ title: 'Countersign configuration', description: 'The file that countersign serve -c reads.' });
 
 type DeepReadonly<T> = T extends readonly (infer Item)[]

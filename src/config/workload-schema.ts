@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { checkAcross, isMapping, matching } from './checks.js';
 import type { Fault } from './problem.js';
+import { workloadId } from './spiffe-id-schema.js';
 
 const template = matching(
   /^(?:\{[^{}]+\}|spiffe:\/\/[a-z0-9._-]{1,255}(?:\/(?:[A-Za-z0-9._-]|\{[^{}/]+\})+)+)$/,
@@ -9,11 +10,6 @@ const template = matching(
     mend: 'write spiffe://example.org/ns/shop/sa/{client_id}, or {sub} where a claim is a SPIFFE ID itself',
   },
 );
-
-const spiffeId = matching(/^spiffe:\/\/[a-z0-9._-]{1,255}(?:\/[A-Za-z0-9._-]+)+$/, {
-  wrong: 'is no SPIFFE ID of a workload',
-  mend: 'write spiffe://example.org/ns/shop/sa/frontend',
-});
 
 /** How claims name the workload that may present a token. */
 export const workloadSchema = z
@@ -25,7 +21,7 @@ export const workloadSchema = z
       ),
     claim: z.string().min(1).optional().describe('The claim that spiffe_ids is a table of.'),
     spiffe_ids: z
-      .record(z.string().min(1), z.union([spiffeId, z.array(spiffeId).min(1)]))
+      .record(z.string().min(1), z.union([workloadId, z.array(workloadId).min(1)]))
       .optional()
       .describe("SPIFFE IDs by the claim's value: one, or a list of them."),
   })

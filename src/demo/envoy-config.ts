@@ -6,6 +6,15 @@ export interface EnvoySetup {
   readonly roots: string;
   /** Countersign: `host:port` or `unix:///path`. */
   readonly engine: string;
+  /** How Envoy proves to Countersign who it is, and whom it expects there. Default: in the clear. */
+  readonly engineTls?: {
+    /** Files: Envoy's own SVID and key, and the roots of Countersign's trust domain. */
+    readonly certificate: string;
+    readonly key: string;
+    readonly roots: string;
+    /** Countersign's. */
+    readonly spiffeId: string;
+  };
   readonly upstreamPort: number;
   /** Routes before the one that takes everything; `extensions` becomes the route's context_extensions. */
   readonly routes?: readonly {
@@ -47,7 +56,7 @@ export function envoyBootstrap(setup: EnvoySetup): object {
     static_resources: {
       listeners: [httpListener(setup), tcpListener(setup)],
       clusters: [
-        cluster('countersign', endpoint(setup.engine), true),
+        { ...cluster('countersign', endpoint(setup.engine), true), ...upstreamTls(setup) },
         cluster('upstream', socketAddress('127.0.0.1', setup.upstreamPort), false),
       ],
     },
@@ -218,6 +227,29 @@ function cluster(name: string, address: object, http2: boolean): object {
         },
       },
     }),
+  };
+}
+
+/** envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext of the cluster that ext_authz asks. */
+function upstreamTls({ engineTls }: EnvoySetup): object {
+  if (engineTls === undefined) return {};
+  const { certificate, key, roots, spiffeId } = engineTls;
+  return {
+    transport_socket: {
+      name: 'envoy.transport_sockets.tls',
+      typed_config: {
+        '@type': `${TYPE}/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext`,
+        common_tls_context: {
+          tls_certificates: [
+            { certificate_chain: { filename: certificate }, private_key: { filename: key } },
+          ],
+          validation_context: {
+            trusted_ca: { filename: roots },
+            match_typed_subject_alt_names: [{ san_type: 'URI', matcher: { exact: spiffeId } }],
+          },
+        },
+      },
+    },
   };
 }
 

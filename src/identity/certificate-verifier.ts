@@ -19,11 +19,17 @@ export interface VerifiedWorkload extends ChainValidity {
   readonly identity: WorkloadIdentity;
 }
 
+/** Why a certificate is no X.509-SVID that its own trust domain vouches for. */
+export type SvidRefusal = Exclude<
+  CertificateCode,
+  'certificate_missing' | 'certificate_malformed' | 'principal_mismatch'
+>;
+
 /** Verifies one X.509-SVID against the bundle of its own trust domain. Nothing is remembered. */
 export function verifyCertificate(
   { leaf, intermediates }: ShownCertificate,
   { bundles, template, source, now }: VerifyOptions,
-): VerifiedWorkload | Refusal<CertificateCode> {
+): VerifiedWorkload | Refusal<SvidRefusal> {
   const id = readSvid(leaf.fields);
   if (isRefusal(id)) return id;
   const bundle = bundles.find(id.trustDomain);

@@ -22,14 +22,23 @@ export function limitAge(
   { max, grace }: ConnectionAge,
   farewell: () => void,
 ): void {
-  let timer = setTimeout(
-    () => {
-      farewell();
-      timer = setTimeout(() => session.destroy(), Math.min(grace, LONGEST));
-      timer.unref();
-    },
-    Math.min(max * (0.9 + Math.random() / 5), LONGEST),
-  );
+  afterwards(session, max * (0.9 + Math.random() / 5), () => {
+    farewell();
+    cutOff(session, grace);
+  });
+}
+
+/**
+ * Ends what is left of a connection that was asked to end.
+ *
+ * @param grace milliseconds that its calls have to finish
+ */
+export function cutOff(session: ServerHttp2Session, grace: number): void {
+  afterwards(session, grace, () => session.destroy());
+}
+
+function afterwards(session: ServerHttp2Session, milliseconds: number, then: () => void): void {
+  const timer = setTimeout(then, Math.min(milliseconds, LONGEST));
   timer.unref();
   session.once('close', () => clearTimeout(timer));
 }

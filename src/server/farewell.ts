@@ -1,5 +1,5 @@
 import type { ServerHttp2Session } from 'node:http2';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 /**
  * A GOAWAY frame that refuses nothing: its last stream is the highest that there can be (RFC 9113 section 6.8). It is
@@ -24,7 +24,7 @@ const ROUND_TRIP = 1_000;
  *
  * @param socket the session's own. Both write whole frames, and writes to a socket are taken in order.
  */
-export function sayFarewell(session: ServerHttp2Session, socket: Socket): void {
+export function sayFarewell(session: ServerHttp2Session, socket: Duplex): void {
   if (session.closed || session.destroyed) return;
   const close = () => {
     clearTimeout(timer);

@@ -1,5 +1,6 @@
 import { createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
-import type { Socket } from 'node:net';
+import { createServer as createNetServer, type Server as NetServer, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { Arrivals } from './arrivals.js';
 import {
   ignore,
@@ -11,11 +12,14 @@ import {
   type CallLimits,
   type UnaryMethod,
 } from './call.js';
-import { limitAge, type ConnectionAge } from './connection-age.js';
+import type { Client } from './clients.js';
+import { cutOff, limitAge, type ConnectionAge } from './connection-age.js';
 import { sayFarewell } from './farewell.js';
 import { Health } from './health.js';
-import { listenOn } from './listener.js';
+import { listenOn, type ListenOptions } from './listener.js';
 import { Liveness } from './liveness.js';
+import { createMutualTls, type MutualTlsOptions } from './mutual-tls.js';
+import { SecuredStream } from './secured-stream.js';
 import { STATUS } from './status.js';
 import { Turns } from './turns.js';
 
@@ -36,15 +40,20 @@ const MAX_ARRIVING = 256 * 1024 * 1024;
 /** Requests that may wait for their turn together. Serving that many takes longer than callers wait. */
 const MAX_WAITING = 10_000;
 
+/** Milliseconds between two looks whether the clients that are connected are still accepted. */
+const REVIEW = 1_000;
+
 /** Milliseconds: how long a request may take to arrive and its answer to be taken, and how often what hangs is looked for. */
 const UPKEEP = 30_000;
 
-export interface GrpcServerOptions {
+export interface GrpcServerOptions extends Partial<ListenOptions> {
   /**
    * `host:port` (port 0 picks one) or `unix:///absolute/path`. Left out, it listens nowhere: its connections are
    * given to {@link GrpcServer.take}.
    */
   readonly address?: string;
+  /** Default: connections are served as they come, in the clear. */
+  readonly tls?: EndpointTls | undefined;
   /** Default: connections may live for ever. */
   readonly age?: ConnectionAge | undefined;
   readonly check: UnaryMethod;
@@ -59,6 +68,11 @@ export interface GrpcServerOptions {
   readonly maxWaiting?: number;
   /** A request was not looked at, and why. */
   readonly onDrop?: (cause: CallDrop) => void;
+}
+
+export interface EndpointTls extends MutualTlsOptions {
+  /** Milliseconds that calls have to finish when their client is accepted no more. */
+  readonly grace: number;
 }
 
 export interface GrpcServer {
@@ -80,7 +94,7 @@ export interface GrpcServer {
 /**
  * Starts the gRPC side: unary calls straight over node:http2 (docs/decisions/0009-unary-calls-over-http2.md).
  *
- * @throws Error that names `listen.grpc`, when the address cannot be bound
+ * @throws Error that names the key to mend, when the address cannot be bound
  */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const { address, age, upkeep = UPKEEP, maxArriving = MAX_ARRIVING, maxWaiting = MAX_WAITING } = options;
@@ -90,9 +104,10 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const server = createServer({
     settings: { maxConcurrentStreams: MAX_STREAMS, initialWindowSize: 1024 * 1024, enablePush: false },
   });
-  const sessions = new Map<ServerHttp2Session, Socket>();
-  let arriving: Socket | undefined;
-  server.prependListener('connection', (socket: Socket) => (arriving = socket));
+  const sessions = new Map<ServerHttp2Session, Duplex>();
+  const door = options.tls && createDoor(options.tls, server, sessions, leave);
+  let arriving: Duplex | undefined;
+  server.prependListener('connection', (socket: Duplex) => (arriving = socket));
   server.on('session', (session) => {
     // Sessions are made while their connection is told of.
     const socket = arriving!;
@@ -101,11 +116,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     session.on('close', () => sessions.delete(session));
     sessions.set(session, socket);
     liveness.watch(session);
-    if (age !== undefined)
-      limitAge(session, age, () => {
-        health.leave(session);
-        sayFarewell(session, socket);
-      });
+    if (age !== undefined) limitAge(session, age, () => leave(session, socket));
   });
   const limits: CallLimits = {
     maxMessageBytes: MAX_REQUEST_BYTES,
@@ -114,7 +125,13 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   };
   server.on('stream', (stream, headers) => route(stream, headers, options.check, limits, health, arrivals));
 
-  const bound = address === undefined ? '' : await listenOn(server, address);
+  function leave(session: ServerHttp2Session, socket: Duplex): void {
+    health.leave(session);
+    sayFarewell(session, socket);
+  }
+
+  const listener: NetServer = door ? createNetServer((socket) => door.take(socket)) : server;
+  const bound = address === undefined ? '' : await listenOn(listener, { ...options, address });
   const sweep = setInterval(() => {
     arrivals.sweep();
     liveness.sweep(sessions.keys());
@@ -123,14 +140,49 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
 
   return {
     address: bound,
-    take: (socket) => void server.emit('connection', socket),
+    take: door ? (socket) => door.take(socket) : (socket) => void server.emit('connection', socket),
     setServing: (serving) => health.set(serving),
     async drain(grace) {
       health.set(false);
       health.close();
-      return close(server, sessions, grace).finally(() => clearInterval(sweep));
+      door?.close();
+      return close(listener, sessions, grace).finally(() => {
+        clearInterval(sweep);
+        door?.stopReviews();
+      });
     },
   };
+}
+
+/**
+ * Lets those in who prove that they may ask, and shows those out who may no more: a connection outlives the handshake
+ * by hours, and what was proved there does not.
+ */
+function createDoor(
+  tls: EndpointTls,
+  server: Http2Server,
+  sessions: ReadonlyMap<ServerHttp2Session, Duplex>,
+  leave: (session: ServerHttp2Session, socket: Duplex) => void,
+) {
+  const clients = new WeakMap<Duplex, Client>();
+  const door = createMutualTls(tls, (socket, client) => {
+    const stream = new SecuredStream(socket);
+    clients.set(stream, client);
+    server.emit('connection', stream);
+  });
+  const reviews = setInterval(() => {
+    for (const [session, socket] of sessions) {
+      const refusal = clients.get(socket)?.fault();
+      if (refusal === undefined) continue;
+      // Once: what follows takes its course.
+      clients.delete(socket);
+      tls.onRefusal(refusal);
+      leave(session, socket);
+      cutOff(session, tls.grace);
+    }
+  }, REVIEW);
+  reviews.unref();
+  return { ...door, stopReviews: () => clearInterval(reviews) };
 }
 
 function route(
@@ -184,8 +236,8 @@ function discard(stream: ServerHttp2Stream, arrivals: Arrivals): void {
 
 /** No new connection and no new call; those under way have `grace` milliseconds. */
 async function close(
-  server: Http2Server,
-  sessions: ReadonlyMap<ServerHttp2Session, Socket>,
+  server: NetServer,
+  sessions: ReadonlyMap<ServerHttp2Session, Duplex>,
   grace: number,
 ): Promise<boolean> {
   if (server.listening) server.close();

@@ -1,5 +1,5 @@
 import { createServer, type Socket } from 'node:net';
-import { listenOn } from './listener.js';
+import { listenOn, type ListenOptions } from './listener.js';
 
 /** Somebody that serves connections. */
 export interface Taker {
@@ -8,9 +8,7 @@ export interface Taker {
   give(socket: Socket): void;
 }
 
-export interface HandoverOptions {
-  /** `host:port` (port 0 picks one) or `unix:///absolute/path`. */
-  readonly address: string;
+export interface HandoverOptions extends ListenOptions {
   /** Those that take connections now. */
   readonly takers: () => readonly Taker[];
 }
@@ -32,9 +30,9 @@ const MOST_WAITING = 1024;
  * longest for another: Envoy has few connections, and they last, so that taking turns alone would leave them where a
  * death or chance has put them. It reads nothing of them.
  *
- * @throws Error that names `listen.grpc`, when the address cannot be bound
+ * @throws Error that names the key to mend, when the address cannot be bound
  */
-export async function startHandover({ address, takers }: HandoverOptions): Promise<Handover> {
+export async function startHandover({ takers, ...listen }: HandoverOptions): Promise<Handover> {
   let waiting: Socket[] = [];
   // Paused: what it brings is for its taker to read.
   const server = createServer({ pauseOnConnect: true }, (socket) => {
@@ -61,7 +59,7 @@ export async function startHandover({ address, takers }: HandoverOptions): Promi
     return true;
   }
 
-  const bound = await listenOn(server, address);
+  const bound = await listenOn(server, listen);
   return {
     address: bound,
     settle() {

@@ -1,6 +1,6 @@
 import { isRefusal } from '../errors/refusal.js';
-import { readCertificate, type Certificate } from '../identity/certificate.js';
 import { verifyChain } from '../identity/chain.js';
+import { readShownChain } from '../identity/shown-chain.js';
 import { readSvid } from '../identity/svid.js';
 import type { TrustBundle } from '../identity/trust-bundle.js';
 
@@ -22,14 +22,9 @@ export function endpointFault(
   chain: readonly Buffer[],
   { spiffeId, bundle, now }: ExpectedEndpoint,
 ): string | undefined {
-  const certificates: Certificate[] = [];
-  for (const der of chain) {
-    const certificate = readCertificate(der);
-    if (isRefusal(certificate)) return certificate.detail;
-    certificates.push(certificate);
-  }
-  const [leaf, ...intermediates] = certificates;
-  if (leaf === undefined) return 'it showed no certificate';
+  const shown = readShownChain(chain);
+  if (isRefusal(shown)) return shown.detail;
+  const { leaf, intermediates } = shown;
   const id = readSvid(leaf.fields);
   if (isRefusal(id)) return id.detail;
   if (id.text !== spiffeId) return 'it has another SPIFFE ID';

@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import { isIP } from 'node:net';
-import { connect, type ConnectionOptions, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
+import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import { shownChain } from '../identity/shown-chain.js';
 
 export interface HttpsGetOptions {
   readonly url: string;
@@ -82,23 +83,9 @@ async function secured(socket: TLSSocket, trust: PeerTrust): Promise<void> {
     if (!socket.authorized) throw new Error('is not who it claims to be');
     return;
   }
-  const chain = shownChain(socket);
+  const chain = shownChain(socket.getPeerCertificate(true));
   const fault = chain.length === 0 ? 'it showed no certificate' : trust.fault(chain);
   if (fault !== undefined) throw new Error(`is not the endpoint: ${fault}`);
-}
-
-/** What the server showed, as far as each certificate is followed by its issuer. */
-function shownChain(socket: TLSSocket): Buffer[] {
-  const chain: Buffer[] = [];
-  const seen = new Set<DetailedPeerCertificate>();
-  let next: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
-  // A root is its own issuer; without a certificate the object is empty.
-  while (next?.raw !== undefined && !seen.has(next)) {
-    seen.add(next);
-    chain.push(next.raw);
-    next = next.issuerCertificate;
-  }
-  return chain;
 }
 
 function exchange(url: URL, socket: TLSSocket, { etag, maxBytes }: HttpsGetOptions): Promise<Answer> {

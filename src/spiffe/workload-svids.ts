@@ -71,34 +71,51 @@ export function prepareSvid({ spiffeId, certificates, privateKey }: ReceivedSvid
 function readSvids({ svids }: SvidsMessage): readonly ReceivedSvid[] {
   if (svids.length === 0) throw new Error('FetchX509SVID: a message without any SVID');
   return svids.map(({ spiffeId, x509Svid, x509SvidKey, hint }, i) => {
-    const fault = svidFault(spiffeId, x509Svid, x509SvidKey);
-    if (fault !== undefined) throw new Error(`FetchX509SVID: SVID ${i + 1} cannot be used: ${fault}`);
-    return {
-      spiffeId,
-      certificates: splitDer(x509Svid)!.map((der) => der.toString('base64')),
-      privateKey: x509SvidKey.toString('base64'),
-      hint,
-    };
+    const svid = receiveSvid(splitDer(x509Svid), keyFrom({ key: x509SvidKey, format: 'der', type: 'pkcs8' }));
+    const fault =
+      typeof svid === 'string'
+        ? svid
+        : svid.spiffeId === spiffeId
+          ? undefined
+          : 'its certificate has another SPIFFE ID';
+    if (typeof svid === 'string' || fault !== undefined)
+      throw new Error(`FetchX509SVID: SVID ${i + 1} cannot be used: ${fault}`);
+    return { ...svid, hint };
   });
 }
 
-function svidFault(spiffeId: string, chain: Buffer, key: Buffer): string | undefined {
-  const [first] = splitDer(chain) ?? [];
+/**
+ * Looks at a certificate with its chain and its key, and makes plain data of them.
+ *
+ * @param chain in DER, the leaf first; undefined for what could not be read as certificates
+ * @param privateKey undefined for what could not be read as a key
+ * @returns what is wrong, when it is no X.509-SVID with its key; nothing of the key is ever quoted
+ */
+export function receiveSvid(
+  chain: readonly Buffer[] | undefined,
+  privateKey: KeyObject | undefined,
+): Omit<ReceivedSvid, 'hint'> | string {
+  const [first] = chain ?? [];
   if (first === undefined) return 'it is not one certificate in DER after the other';
   const leaf = readCertificate(first);
   if (isRefusal(leaf)) return leaf.detail;
   const id = readSvid(leaf.fields);
   if (isRefusal(id)) return id.detail;
-  if (id.text !== spiffeId) return 'its certificate has another SPIFFE ID';
-  return isKeyOf(leaf.x509, key) ? undefined : 'its key is not that of its certificate';
+  if (privateKey === undefined || !leaf.x509.checkPrivateKey(privateKey))
+    return 'its key is not that of its certificate';
+  return {
+    spiffeId: id.text,
+    certificates: chain!.map((der) => der.toString('base64')),
+    privateKey: privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64'),
+  };
 }
 
 /** An error of node:crypto might quote what it was given, so nothing of it is passed on. */
-function isKeyOf(leaf: { checkPrivateKey(key: KeyObject): boolean }, key: Buffer): boolean {
+export function keyFrom(input: Parameters<typeof createPrivateKey>[0]): KeyObject | undefined {
   try {
-    return leaf.checkPrivateKey(createPrivateKey({ key, format: 'der', type: 'pkcs8' }));
+    return createPrivateKey(input);
   } catch {
-    return false;
+    return undefined;
   }
 }
 

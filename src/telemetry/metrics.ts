@@ -31,6 +31,8 @@ export interface FreshnessSources {
   readonly revocations?: () => RevocationStanding | undefined;
   /** Security events so far, by what became of them. */
   readonly signals?: () => ReadonlyMap<string, number> | undefined;
+  /** What the server proves itself with where Envoy asks; undefined where it does not. */
+  readonly endpoint?: () => { readonly notAfter?: number } | undefined;
   readonly policy: () => { readonly revision: string; readonly loadedAt: number } | undefined;
   /** What the policy is made of; one part called `policy` where it is a folder or a file. */
   readonly bundles?: () => readonly {
@@ -68,6 +70,8 @@ export interface Metrics {
   decisionLogDropped(cause: DropCause): void;
   /** A request was not looked at. */
   requestDropped(cause: RequestDrop): void;
+  /** A connection was refused, or ended as its client is accepted no more. */
+  connectionRefused(cause: ConnectionRefusal): void;
   readonly policy: PolicyMetrics;
   /** What stands in {@link text}, as plain data. Without `all`, only what Countersign itself counts. */
   snapshot(all: boolean): Promise<Snapshot[]>;
@@ -81,6 +85,29 @@ export type DropCause = 'masking' | 'backpressure' | 'failure';
 
 /** `cancelled`: its caller gave up; `deadline`: its caller's time was over; `overload`: too many waited. */
 export type RequestDrop = 'cancelled' | 'deadline' | 'overload';
+
+/** Why a connection of `listen.tls` is refused. */
+export const CONNECTION_REFUSALS = [
+  'svid_unavailable',
+  'handshake_failed',
+  'handshake_timeout',
+  'handshake_overload',
+  'protocol_unsupported',
+  'client_not_accepted',
+  'identity_revoked',
+  'certificate_missing',
+  'certificate_malformed',
+  'certificate_untrusted',
+  'certificate_expired',
+  'certificate_not_yet_valid',
+  'certificate_usage_invalid',
+  'spiffe_id_missing',
+  'spiffe_id_ambiguous',
+  'spiffe_id_invalid',
+  'trust_domain_unknown',
+  'trust_bundle_unavailable',
+] as const;
+export type ConnectionRefusal = (typeof CONNECTION_REFUSALS)[number];
 
 /** Seconds; from what a warm decision takes to what a caller waits at most. */
 const BUCKETS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
@@ -139,6 +166,13 @@ export function createMetrics(version: string, sources: FreshnessSources): Metri
     registers,
   });
   for (const cause of ['cancelled', 'deadline', 'overload']) requests.inc({ cause }, 0);
+  const connections = new Counter({
+    name: 'countersign_connections_refused_total',
+    help: 'Connections of listen.tls that were refused, or ended as their client is accepted no more.',
+    labelNames: ['cause'],
+    registers,
+  });
+  for (const cause of CONNECTION_REFUSALS) connections.inc({ cause }, 0);
   const build = new Gauge({
     name: 'countersign_build_info',
     help: 'Always 1; the labels tell what runs.',
@@ -162,6 +196,7 @@ export function createMetrics(version: string, sources: FreshnessSources): Metri
     policy: createPolicyMetrics(registers),
     decisionLogDropped: (cause) => dropped.inc({ cause }),
     requestDropped: (cause) => requests.inc({ cause }),
+    connectionRefused: (cause) => connections.inc({ cause }),
     async snapshot(all) {
       if (all) return (await registry.getMetricsAsJSON()) as Snapshot[];
       const own = registry
@@ -239,10 +274,20 @@ function registerFreshness(registers: Registry[], sources: FreshnessSources): vo
         made.set({ trust_domain: trustDomain }, unavailable === undefined ? 0 : 1);
     },
   );
+  gauge(
+    'countersign_svid_expiry_timestamp_seconds',
+    'When the X.509-SVID that the server shows on listen.tls expires. Absent while there is none.',
+    [],
+    (made) => {
+      const notAfter = sources.endpoint?.()?.notAfter;
+      // Without labels, a reset leaves a zero, and a zero is a day in 1970.
+      if (notAfter === undefined) made.remove();
+      else made.set(seconds(notAfter)!);
+    },
+  );
   gauge('countersign_policy_loaded_timestamp_seconds', 'When the policy in force was loaded.', [], (made) => {
     const policy = sources.policy();
     if (policy) made.set(seconds(policy.loadedAt)!);
-    // Without labels, a reset leaves a zero, and a zero is a day in 1970.
     else made.remove();
   });
   registerBundles(gauge, sources);

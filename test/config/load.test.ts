@@ -18,6 +18,7 @@ test('what is left out has its default, durations in milliseconds', () => {
   expect(parsed(configText())).toEqual({
     listen: {
       grpc: '127.0.0.1:9191',
+      socket_mode: '0660',
       admin: '127.0.0.1:8181',
       max_connection_age: 'auto',
       max_connection_age_grace: 30_000,

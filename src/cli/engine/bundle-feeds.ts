@@ -48,7 +48,11 @@ export function createBundleFeed(
   const { federation } = domain;
   // The schema lets a domain have one of the three.
   if (federation === undefined)
-    return { feeds: [], source: options.agent!.bundles.source(trustDomain, common.maxStale), kind: 'remote' };
+    return {
+      feeds: [],
+      source: options.agent!.bundles!.source(trustDomain, common.maxStale),
+      kind: 'remote',
+    };
   const profile = profileOf(federation, options);
   const feed = createFederatedBundle({
     ...common,

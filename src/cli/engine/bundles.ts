@@ -45,7 +45,7 @@ export async function startBundles(config: Config, options: PartOptions): Promis
   };
   const feedsOf = (wanted: SourceKind): Feed<unknown>[] =>
     sources.filter(({ kind }) => kind === wanted).flatMap(({ feeds }) => feeds);
-  const remote = [...(agent ? [agent.bundles.x509, agent.bundles.jwt] : []), ...feedsOf('remote')];
+  const remote = [...(agent?.bundles ? [agent.bundles.x509, agent.bundles.jwt] : []), ...feedsOf('remote')];
   const feeds = [...feedsOf('file'), ...remote, ...feedsOf('dependent')];
   const stopListening = feeds.map((feed) => feed.onChange(update));
   const stop = () => {
@@ -83,12 +83,13 @@ export async function startBundles(config: Config, options: PartOptions): Promis
 }
 
 /** What it leans on, a gRPC client, is loaded where it is used. */
-async function agentOf({ identity }: Config, options: PartOptions): Promise<Agent | undefined> {
+async function agentOf({ identity, listen }: Config, options: PartOptions): Promise<Agent | undefined> {
   const { trust_domains: domains, workload_api: api } = identity;
-  const used = api.federated === 'all' || Object.values(domains).some(({ workload_api: asked }) => asked);
-  if (!used) return undefined;
+  const forBundles =
+    api.federated === 'all' || Object.values(domains).some(({ workload_api: asked }) => asked);
+  if (!forBundles && listen.tls?.workload_api !== true) return undefined;
   const { createAgent } = await import('./workload-api.js');
-  return createAgent(identity, options);
+  return createAgent(identity, forBundles, options);
 }
 
 async function startAll(feeds: readonly Feed<unknown>[]): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Config } from '../../config/schema.js';
 import { compilePathTemplate } from '../../identity/path-template.js';
+import type { TrustBundleSource } from '../../identity/trust-bundle.js';
 import type { IdentityVerifier, Workload } from '../../identity/types.js';
 import { createIdentityVerifier, type IdentitySource } from '../../identity/verifier.js';
 import { createDestinationReader } from '../../identity/workload.js';
@@ -8,6 +9,8 @@ import { startBundles, type BundlesPart } from './bundles.js';
 import type { ProvenOptions } from './part.js';
 
 export interface IdentityPart extends Omit<BundlesPart, 'store'> {
+  /** The trust bundles in force. */
+  readonly bundles: TrustBundleSource;
   readonly verifier: IdentityVerifier;
   /** What `destination.principal` says of the workload that is called. */
   readonly destination: (principal: string) => Workload | undefined;
@@ -23,6 +26,7 @@ export async function startIdentity(config: Config, options: ProvenOptions): Pro
   const template = compilePathTemplate(config.identity.kubernetes.path_template);
   return {
     ...bundles,
+    bundles: store,
     verifier: createIdentityVerifier({ ...sourceOf(config, options), bundles: store, template }),
     destination: createDestinationReader(template),
   };

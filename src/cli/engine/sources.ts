@@ -1,6 +1,7 @@
 import type { AdminOptions } from '../../admin/http.js';
 import type { Config } from '../../config/schema.js';
 import type { FreshnessSources } from '../../telemetry/metrics.js';
+import { startEndpoint, type EndpointPart } from './endpoint.js';
 import { startIdentity, type IdentityPart } from './identity.js';
 import type { EnginePart, PartOptions } from './part.js';
 import { startRevocation, type RevocationPart } from './revocation.js';
@@ -13,11 +14,12 @@ export interface Sources {
   readonly identity: IdentityPart;
   readonly tokens: TokensPart;
   readonly revocation: RevocationPart;
+  readonly endpoint: EndpointPart;
   /** All of them, in the order in which they are told. */
   readonly parts: readonly EnginePart[];
   readonly freshness: Pick<
     FreshnessSources,
-    'jwks' | 'trustBundles' | 'workloadApi' | 'revocations' | 'signals'
+    'jwks' | 'trustBundles' | 'workloadApi' | 'revocations' | 'signals' | 'endpoint'
   >;
   /** What operators may say and ask over `listen.admin`. */
   readonly adminRoutes: NonNullable<AdminOptions['protectedRoutes']>;
@@ -35,11 +37,13 @@ export async function startSources(config: Config, options: PartOptions): Promis
   const identity = await startIdentity(config, proven);
   const tokens = startTokens(config, proven);
   const revocation = await startRevocation(config, options);
-  const parts = [identity, tokens, revocation];
+  const endpoint = await startEndpoint(config, options, { identity, revocation });
+  const parts = [identity, tokens, revocation, endpoint];
   return {
     identity,
     tokens,
     revocation,
+    endpoint,
     parts,
     freshness: {
       jwks: () => tokens.status(),
@@ -47,6 +51,7 @@ export async function startSources(config: Config, options: PartOptions): Promis
       workloadApi: () => identity.streams(),
       revocations: () => revocation.status(),
       signals: () => revocation.signals(),
+      endpoint: () => endpoint.status(),
     },
     adminRoutes: [{ path: '/revocations', handle: revocation.desk }],
     async stop() {

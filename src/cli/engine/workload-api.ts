@@ -11,7 +11,8 @@ import type { PartOptions, Standing } from './part.js';
 
 /** The agent whose Workload API is asked. */
 export interface Agent {
-  readonly bundles: WorkloadBundles;
+  /** Absent where no trust bundle comes from it. */
+  readonly bundles?: WorkloadBundles;
   /** Of every trust domain that it sends. */
   everything(maxStale: number): readonly BundleSource[];
   /** The X.509-SVIDs of this very process; not started yet, and not asked for before. */
@@ -21,8 +22,15 @@ export interface Agent {
   close(): void;
 }
 
-/** @throws Failure where no socket is configured, nor named by the environment */
-export function createAgent({ workload_api: api }: Config['identity'], { hub, now }: PartOptions): Agent {
+/**
+ * @param withBundles whether any trust bundle comes from it
+ * @throws Failure where no socket is configured, nor named by the environment
+ */
+export function createAgent(
+  { workload_api: api }: Config['identity'],
+  withBundles: boolean,
+  { hub, now }: PartOptions,
+): Agent {
   const socketPath = socketPathOf(api.socket);
   let client: WorkloadApi | undefined;
   const options = {
@@ -32,19 +40,27 @@ export function createAgent({ workload_api: api }: Config['identity'], { hub, no
     now,
     hub,
   };
-  const bundles = createWorkloadBundles(options);
+  const bundles = withBundles ? createWorkloadBundles(options) : undefined;
   let svids: Feed<Fetched<readonly ReceivedSvid[]>> | undefined;
   return {
-    bundles,
-    everything: (maxStale) => bundles.trustDomains().map((name) => bundles.source(name, maxStale)),
+    ...(bundles && { bundles }),
+    everything: (maxStale) => bundles?.trustDomains().map((name) => bundles.source(name, maxStale)) ?? [],
     svids: () => (svids ??= createWorkloadSvids(options)),
-    standings: () => [
-      ['trust bundles of the Workload API', bundles.x509.latest()?.lastError],
-      ['JWT bundles of the Workload API', bundles.jwt.latest()?.lastError],
-    ],
+    standings: () =>
+      bundles === undefined
+        ? []
+        : [
+            ['trust bundles of the Workload API', bundles.x509.latest()?.lastError],
+            ['JWT bundles of the Workload API', bundles.jwt.latest()?.lastError],
+          ],
     streams: () => [
-      { stream: 'x509_bundles', ...lastMessage(bundles.x509) },
-      { stream: 'jwt_bundles', ...lastMessage(bundles.jwt) },
+      ...(bundles
+        ? [
+            { stream: 'x509_bundles', ...lastMessage(bundles.x509) },
+            { stream: 'jwt_bundles', ...lastMessage(bundles.jwt) },
+          ]
+        : []),
+      ...(svids ? [{ stream: 'x509_svids', ...lastMessage(svids) }] : []),
     ],
     close() {
       svids?.stop();

@@ -16,6 +16,7 @@ import type { Engine } from '../engine.js';
 import { listenAdmin } from '../engine/admin.js';
 import { startAnnouncement } from '../engine/announcement.js';
 import { startChangeTeller } from '../engine/change-teller.js';
+import { listenOptions, warnOfExposure } from '../engine/endpoint.js';
 import { startSources } from '../engine/sources.js';
 import { Failure } from '../failure.js';
 import { policyEvents } from '../policy-events.js';
@@ -50,6 +51,7 @@ export async function startSupervisor(
   { log, errors }: SupervisorOptions,
 ): Promise<Engine> {
   const now = () => Date.now();
+  const listen = await listenOptions(config);
   const hub = createPublishingHub();
   const sources = await startSources(config, { hub, log, now });
   // Only to be told now, and once, if there is something wrong with them.
@@ -107,6 +109,7 @@ export async function startSupervisor(
         phase === 'serving' &&
         policies.current() !== undefined &&
         sources.revocation.ready() &&
+        sources.endpoint.ready() &&
         serving.length > 0,
       checks: {
         serving: phase === 'serving' ? { ok: true } : { ok: false, detail: phase },
@@ -123,8 +126,9 @@ export async function startSupervisor(
     readiness,
     protectedRoutes: sources.adminRoutes,
   });
+  warnOfExposure(config, log);
   const handover = await startHandover({
-    address: config.listen.grpc,
+    ...listen,
     takers: () => pool.serving().map(({ process }) => process),
   }).catch(async (error: Error) => {
     await admin?.close();

@@ -67,7 +67,11 @@ export async function startWorker(config: Config, options: WorkerOptions): Promi
     shadowPolicies: shadowReplica(port, log),
   });
   await sources.tokens.firstKeys;
-  const server = await startGrpcServer({ ...deciding.serves, age: connectionAge(config) });
+  const server = await startGrpcServer({
+    ...deciding.serves,
+    tls: sources.endpoint.tls((code) => metrics.connectionRefused(code)),
+    age: connectionAge(config),
+  });
   onConnection((socket) => {
     socket.once('close', () => port.send({ from: 'closed' }));
     server.take(socket);
