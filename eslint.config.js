@@ -13,7 +13,7 @@ export const ARROWS = {
   jws: { may: ['errors', 'json'] },
   config: { may: [] },
   identity: { may: ['errors', 'json', 'asn1', 'feed', 'jws'] },
-  spiffe: { may: ['errors', 'json', 'feed', 'identity'], types: ['jws'] },
+  spiffe: { may: ['errors', 'json', 'feed', 'jws', 'identity'] },
   policy: { may: ['errors', 'json', 'asn1'] },
   token: { may: ['errors', 'json', 'feed', 'jws'], types: ['identity'] },
   rego: { may: ['errors'], types: ['policy'] },

@@ -8,6 +8,7 @@ import {
   type ClientAuth,
 } from 'oauth4webapi';
 import type { IssuerConfig } from '../config/schema.js';
+import type { FetchJwtSvid } from '../spiffe/jwt-svids.js';
 import type { TlsMaterial } from './post-form.js';
 
 type ClientAuthentication = NonNullable<IssuerConfig['introspection']>['client_authentication'];
@@ -19,18 +20,26 @@ export interface Credentials {
   readonly tls: () => Promise<TlsMaterial>;
 }
 
-/** Where a workload's X.509-SVID comes from; undefined while there is none. */
-export type SvidSource = () => { readonly certificate: string; readonly key: string } | undefined;
+/** This process's own SVIDs, out of the Workload API. */
+export interface OwnSvids {
+  /** @throws Error while there is none */
+  x509(): Promise<{ readonly certificate: string; readonly key: string }>;
+  readonly jwt: FetchJwtSvid;
+}
 
-/**
- * Credentials from configuration. Files are read for each request, so that they may rotate.
- *
- * @param ca a file with the roots that the other side is verified with
- * @param svid takes the place of certificate and key in files
- */
+export interface CredentialsOptions {
+  /** The issuer identifier of the authorization server. */
+  readonly issuer: string;
+  /** A file with the roots that the other side is verified with. */
+  readonly ca?: string | undefined;
+  /** Absent where the Workload API is not used. */
+  readonly svids?: OwnSvids | undefined;
+}
+
+/** Credentials from configuration. Files are read for each request, so that they may rotate. */
 export function createCredentials(
   config: ClientAuthentication,
-  { ca, svid }: { readonly ca?: string | undefined; readonly svid?: SvidSource } = {},
+  { issuer, ca, svids }: CredentialsOptions,
 ): Credentials {
   const read = (path: string | undefined) => readNamed(path ?? '');
   const isTls = config.method.endsWith('tls_client_auth');
@@ -43,6 +52,11 @@ export function createCredentials(
           return ClientSecretPost(config.secret ?? (await read(config.secret_file)).trim());
         case 'private_key_jwt':
           return PrivateKeyJwt(await readKey(config));
+        case 'spiffe_jwt':
+          return spiffeJwt(
+            config.assertion_type ?? 'jwt-spiffe',
+            await given(svids).jwt(config.audience ?? issuer),
+          );
         default:
           return TlsClientAuth();
       }
@@ -50,11 +64,25 @@ export function createCredentials(
     async tls() {
       const roots = ca === undefined ? {} : { ca: await read(ca) };
       if (!isTls) return roots;
-      const held = svid?.();
-      if (held !== undefined) return { ...roots, ...held };
+      if (config.workload_api === true) return { ...roots, ...(await given(svids).x509()) };
       return { ...roots, certificate: await read(config.certificate), key: await read(config.private_key) };
     },
   };
+}
+
+/** draft-ietf-oauth-spiffe-client-auth, section 4.1; RFC 7523 section 2.2. */
+function spiffeJwt(type: string, token: string): ClientAuth {
+  return (_server, { client_id: clientId }, body) => {
+    body.set('client_id', clientId);
+    body.set('client_assertion_type', `urn:ietf:params:oauth:client-assertion-type:${type}`);
+    body.set('client_assertion', token);
+  };
+}
+
+/** Whoever wires this starts the Workload API where configuration wants an SVID. */
+function given(svids: OwnSvids | undefined): OwnSvids {
+  if (svids === undefined) throw new Error('the Workload API is not in use');
+  return svids;
 }
 
 async function readKey({ private_key: path = '', algorithm, key_id: kid }: ClientAuthentication) {

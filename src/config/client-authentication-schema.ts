@@ -10,8 +10,9 @@ const KEYS: {
   client_secret_basic: { needs: [['secret', 'secret_file']], may: [] },
   client_secret_post: { needs: [['secret', 'secret_file']], may: [] },
   private_key_jwt: { needs: [['private_key']], may: ['algorithm', 'key_id'] },
-  tls_client_auth: { needs: [['certificate'], ['private_key']], may: [] },
-  self_signed_tls_client_auth: { needs: [['certificate'], ['private_key']], may: [] },
+  tls_client_auth: { needs: [['certificate', 'workload_api']], may: ['private_key'] },
+  self_signed_tls_client_auth: { needs: [['certificate']], may: ['private_key'] },
+  spiffe_jwt: { needs: [['workload_api']], may: ['audience', 'assertion_type'] },
 };
 
 function* methodFaults(value: unknown): Iterable<[PropertyKey[], Fault]> {
@@ -26,6 +27,13 @@ function* methodFaults(value: unknown): Iterable<[PropertyKey[], Fault]> {
     if (given.length > 1)
       yield [[given[1]!], { wrong: `is given beside ${given[0]}`, mend: 'leave one of them out' }];
   }
+  if (
+    keys.may.includes('private_key') &&
+    (value.certificate === undefined) !== (value.private_key === undefined)
+  )
+    yield value.certificate === undefined
+      ? [['private_key'], { wrong: 'has no certificate', mend: 'add certificate, or leave private_key out' }]
+      : [[], { wrong: 'lacks the key of its certificate', mend: 'add private_key' }];
   const known = [...keys.needs.flat(), ...keys.may, 'method'];
   for (const name of Object.keys(value))
     if (!known.includes(name) && OTHERS.has(name))
@@ -34,7 +42,7 @@ function* methodFaults(value: unknown): Iterable<[PropertyKey[], Fault]> {
 
 const OTHERS = new Set(Object.values(KEYS).flatMap(({ needs, may }) => [...needs.flat(), ...may]));
 
-/** How this server shows an authorization server who it is (RFC 7591 section 2, RFC 7523, RFC 8705). */
+/** How this server shows an authorization server who it is (RFC 7591 section 2, RFC 7523, RFC 8705, draft-ietf-oauth-spiffe-client-auth). */
 export const clientAuthenticationSchema = z
   .strictObject({
     method: z
@@ -56,6 +64,23 @@ export const clientAuthenticationSchema = z
     certificate: path(
       'The client certificate and its chain (PEM), as an X.509-SVID in a file is. Read anew when it changes.',
     ).optional(),
+    workload_api: z
+      .literal(true)
+      .optional()
+      .describe(
+        "This server's own SVID out of the Workload API, in place of files: an X.509-SVID for tls_client_auth, a JWT-SVID for spiffe_jwt.",
+      ),
+    audience: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("What spiffe_jwt's JWT-SVID is for. The issuer, unless given."),
+    assertion_type: z
+      .enum(['jwt-spiffe', 'jwt-bearer'])
+      .optional()
+      .describe(
+        'How spiffe_jwt calls its assertion: jwt-spiffe, or jwt-bearer for a server that knows RFC 7523 alone. jwt-spiffe unless given.',
+      ),
   })
   .check(checkAcross(methodFaults))
   .describe('How this server shows the issuer who it is.');

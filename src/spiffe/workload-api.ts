@@ -64,13 +64,31 @@ export interface StreamListener<Message> {
 /** Opens a stream, and gives what cancels it: then its listener hears nothing any more. */
 export type OpenStream<Message> = (listener: StreamListener<Message>) => () => void;
 
+export interface JwtSvidsMessage {
+  readonly svids: readonly { readonly spiffeId: string; readonly svid: string; readonly hint: string }[];
+}
+
 export interface WorkloadApi {
   stream<Name extends keyof Streams>(name: Name): OpenStream<Streams[Name]>;
+  /**
+   * FetchJWTSVID (SPIFFE Workload API, section 6.2.2).
+   *
+   * @param deadline milliseconds since the epoch
+   * @throws Error that says how the agent answered
+   */
+  jwtSvids(audience: string, deadline: number): Promise<JwtSvidsMessage>;
   close(): void;
 }
 
 /** Bytes: ten thousand authorities. */
 const MOST_BYTES = 16 * 1024 * 1024;
+
+/** Without it an agent answers nobody: no browser can be made to send it (SPIFFE Workload Endpoint, section 6). */
+function securityHeader(): Metadata {
+  const metadata = new Metadata();
+  metadata.set('workload.spiffe.io', 'true');
+  return metadata;
+}
 
 /** A client of the agent behind a socket. It connects when the first stream is opened, and again when one is. */
 export function createWorkloadApi(socketPath: string): WorkloadApi {
@@ -85,9 +103,13 @@ export function createWorkloadApi(socketPath: string): WorkloadApi {
   return {
     stream: (name) => (listener) => {
       const { path, requestSerialize, responseDeserialize } = workloadApiService[name]!;
-      const metadata = new Metadata();
-      metadata.set('workload.spiffe.io', 'true');
-      const call = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, {}, metadata);
+      const call = client.makeServerStreamRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        {},
+        securityHeader(),
+      );
       let over = false;
       call.on('data', (message) => void (over || listener.message(message)));
       // The status says the same, and comes always.
@@ -102,6 +124,22 @@ export function createWorkloadApi(socketPath: string): WorkloadApi {
         call.cancel();
       };
     },
+    jwtSvids: (audience, deadline) =>
+      new Promise((resolve, reject) => {
+        const { path, requestSerialize, responseDeserialize } = workloadApiService.FetchJWTSVID!;
+        client.makeUnaryRequest(
+          path,
+          requestSerialize,
+          responseDeserialize,
+          { audience: [audience] },
+          securityHeader(),
+          { deadline },
+          (error, message) =>
+            error
+              ? reject(new Error(endOf('FetchJWTSVID', error).detail))
+              : resolve(message as JwtSvidsMessage),
+        );
+      }),
     close: () => client.close(),
   };
 }

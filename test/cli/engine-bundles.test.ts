@@ -74,13 +74,13 @@ describe('the trust bundles of a server', () => {
       `{ workload_api: { ${socket()} }, trust_domains: { home.example: { workload_api: true } } }`,
     );
     expect(agent.asked.FetchX509SVID).toBe(0);
-    const svids = bundles.svids!();
+    const svids = bundles.own!.svids();
     await svids.start();
     expect(svids.latest()).toMatchObject({ value: [{ spiffeId }] });
-    expect(bundles.svids!()).toBe(svids);
+    expect(bundles.own!.svids()).toBe(svids);
     await bundles.stop();
     const files = await start('{ trust_domains: { partner.example: { bundle: partner.pem } } }');
-    expect(files.svids).toBeUndefined();
+    expect(files.own).toBeUndefined();
   });
 
   test('are of listed domains alone, unless the agent is trusted with all', async () => {

@@ -1,5 +1,5 @@
 import { jest } from '@jest/globals';
-import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
@@ -7,14 +7,19 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
+import { status } from '@grpc/grpc-js';
 import { exportJWK } from 'jose';
 import { startTokens } from '../../src/cli/engine/tokens.js';
+import { createAgent } from '../../src/cli/engine/workload-api.js';
 import { parseConfig } from '../../src/config/load.js';
 import { ConfigError } from '../../src/config/problem.js';
 import { mintTrustDomain } from '../../src/demo/trust-domain.js';
 import { localHub } from '../../src/feed/feed.js';
 import { createLog } from '../../src/telemetry/log.js';
 import type { TokenRequest } from '../../src/token/types.js';
+import { comeTrue } from '../support/come-true.js';
+import { FakeWorkloadApi } from '../support/fake-workload-api.js';
+import { JwtKey } from '../support/jwt-authority.js';
 
 // The package says at length that what it runs on here is not for production.
 const notices = [
@@ -35,6 +40,7 @@ const domain = await mintTrustDomain('example.org');
 const own = await domain.issueSvid('/countersign');
 const host = await domain.issueSvid('/idp', { dns: ['localhost'] });
 const rotated = await domain.issueSvid('/countersign');
+const svidKey = await JwtKey.create('ES256', 'svids');
 const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 
 const write = async (name: string, text: string) => {
@@ -95,6 +101,10 @@ async function configuration(): Promise<object> {
       client('post', 'client_secret_post', secret),
       client('jwt', 'private_key_jwt', { jwks: { keys: [{ ...(await exportJWK(publicKey)), kid: 'k1' }] } }),
       client('tls', 'tls_client_auth', { tls_client_auth_san_uri: own.spiffeId }),
+      client(own.spiffeId, 'private_key_jwt', {
+        jwks: { keys: [svidKey.entry('sig')] },
+        token_endpoint_auth_signing_alg: 'ES256',
+      }),
     ],
     scopes: ['read', 'write'],
     clientAuthMethods: [
@@ -168,9 +178,11 @@ async function grant(resource?: string): Promise<string> {
 }
 
 /** The stage as the server wires it, from a configuration file's text. */
-function verifierOf(introspection: string, issuer = plain.issuer) {
+function verifierOf(introspection: string, issuer = plain.issuer, agent?: FakeWorkloadApi) {
   const text = `
-identity: { trust_domains: { example.org: { bundle: roots.pem } } }
+identity:
+  trust_domains: { example.org: { bundle: roots.pem } }
+  ${agent ? `workload_api: { socket: "unix://${agent.socketPath}" }` : ''}
 policy: { path: . }
 token:
   issuers:
@@ -181,13 +193,12 @@ token:
   const config = parseConfig(text, { file: join(folder, 'countersign.yaml'), env: { SECRET: 's3cret+/=%' } });
   if (config instanceof ConfigError) throw config;
   const now = () => Date.now();
-  const tokens = startTokens(config, {
-    hub: localHub,
-    log: createLog('fatal'),
-    now,
-    replay: { claim: () => 'unavailable' },
-  });
+  const part = { hub: localHub, log: createLog('fatal'), now };
+  const svids = agent && createAgent(config.identity, false, part);
+  const replay = { claim: () => 'unavailable' as const };
+  const tokens = startTokens(config, { ...part, replay }, svids && { own: svids });
   stops.push(() => tokens.stop());
+  if (svids) stops.push(() => svids.close());
   return (token: string, request: Partial<TokenRequest> = {}) =>
     tokens.verifier.verify({ authorization: [`Bearer ${token}`], now: now(), ...request });
 }
@@ -237,6 +248,75 @@ describe('a real authorization server is asked about an opaque token', () => {
     await write('svid.pem', host.chainPem ?? host.certPem);
     await write('svid.key', host.keyPem);
     expect(await verify('opaque-3')).toMatchObject({ code: 'token_introspection_unavailable' });
+  });
+
+  test('with its X.509-SVID out of the Workload API, as it rotates, and not without one', async () => {
+    const agent = await FakeWorkloadApi.start();
+    stops.push(() => agent.stop());
+    const shown = (svid: typeof own) => ({
+      svids: [
+        {
+          spiffeId: svid.spiffeId,
+          x509Svid: new X509Certificate(svid.certPem).raw,
+          x509SvidKey: createPrivateKey(svid.keyPem).export({ format: 'der', type: 'pkcs8' }),
+        },
+      ],
+    });
+    agent.say('FetchX509SVID', status.PERMISSION_DENIED);
+    const verify = verifierOf(
+      `{ endpoint: "${secure.issuer}/token/introspection", ca: roots.pem, client_id: tls, cache: 0s, client_authentication: { method: tls_client_auth, workload_api: true } }`,
+      secure.issuer,
+      agent,
+    );
+    expect(await verify('opaque-a')).toMatchObject({
+      code: 'token_introspection_unavailable',
+      detail: expect.stringContaining('there is no X.509-SVID: FetchX509SVID: PERMISSION_DENIED'),
+    });
+    const becomes = (code: string) => {
+      let n = 0;
+      return comeTrue(async () => expect(await verify(`opaque-${code}-${n++}`)).toMatchObject({ code }));
+    };
+    for (const svid of [own, rotated]) {
+      agent.say('FetchX509SVID', shown(svid));
+      await becomes('token_inactive');
+    }
+    agent.say('FetchX509SVID', shown(host));
+    await becomes('token_introspection_unavailable');
+  }, 20_000);
+
+  test('with its JWT-SVID out of the Workload API', async () => {
+    const agent = await FakeWorkloadApi.start();
+    stops.push(() => agent.stop());
+    agent.jwtSvid = async (audience) => ({
+      spiffeId: own.spiffeId,
+      // Members that SPIFFE asks for, and those that this server does besides.
+      svid: await svidKey.sign({
+        sub: own.spiffeId,
+        aud: [audience],
+        exp: Math.floor(Date.now() / 1000) + 300,
+        iss: own.spiffeId,
+        jti: 'once',
+      }),
+    });
+    const client = `client_id: "${own.spiffeId}", client_authentication: { method: spiffe_jwt, workload_api: true`;
+    const token = await grant(ORDERS);
+    expect(
+      await verifierOf(`{ ${client}, assertion_type: jwt-bearer } }`, plain.issuer, agent)(token),
+    ).toMatchObject({ subject: 'frontend', audience: [ORDERS] });
+    expect(agent.askedJwtSvids).toEqual([plain.issuer]);
+    // It does not know that type, and never sees who asks.
+    expect(await verifierOf(`{ ${client} } }`, plain.issuer, agent)(token)).toMatchObject({
+      code: 'token_introspection_unavailable',
+      detail: expect.stringMatching(/answered 40[01]/),
+    });
+    expect(
+      await verifierOf(
+        `{ ${client}, assertion_type: jwt-bearer, audience: elsewhere } }`,
+        plain.issuer,
+        agent,
+      )(token),
+    ).toMatchObject({ code: 'token_introspection_unavailable' });
+    expect(agent.askedJwtSvids.at(-1)).toBe('elsewhere');
   });
 
   test('and not at all where its certificate is not of the roots that are named', async () => {

@@ -17,6 +17,7 @@ function setUp() {
       listeners.push(listener as StreamListener<never>);
       return () => {};
     },
+    jwtSvids: () => Promise.reject(new Error('nobody asks')),
     close: () => {},
   };
   const bundles = createWorkloadBundles({ api: () => api, refresh: 1_000, now: () => 1, hub: copyingHub });

@@ -1,7 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Server, ServerCredentials, status, type ServerWritableStream } from '@grpc/grpc-js';
+import {
+  Server,
+  ServerCredentials,
+  status,
+  type handleUnaryCall,
+  type ServerWritableStream,
+} from '@grpc/grpc-js';
 import { workloadApiService, type Streams } from '../../src/spiffe/workload-api.js';
 
 type Name = keyof Streams;
@@ -11,6 +17,11 @@ type Call = ServerWritableStream<object, object>;
 export class FakeWorkloadApi {
   /** How often each stream was asked for. */
   readonly asked: { [name in Name]: number } = { FetchX509Bundles: 0, FetchJWTBundles: 0, FetchX509SVID: 0 };
+  /** The audiences that JWT-SVIDs were asked for. */
+  readonly askedJwtSvids: string[] = [];
+  /** What comes of asking for one: it, or how the call ends. */
+  jwtSvid: (audience: string) => Promise<{ spiffeId: string; svid: string }> | status = () =>
+    status.PERMISSION_DENIED;
   private readonly says = new Map<Name, object | status>();
   private readonly open = new Map<Name, Set<Call>>();
   private server: Server | undefined;
@@ -48,7 +59,16 @@ export class FakeWorkloadApi {
     const implementation = Object.fromEntries(
       (Object.keys(this.asked) as Name[]).map((name) => [name, (call: Call) => this.accept(name, call)]),
     );
-    server.addService(workloadApiService, implementation as never);
+    const FetchJWTSVID: handleUnaryCall<{ audience: [string] }, object> = (call, callback) => {
+      const [audience] = call.request.audience;
+      this.askedJwtSvids.push(audience);
+      const answer = this.jwtSvid(audience);
+      if (call.metadata.get('workload.spiffe.io')[0] !== 'true') callback({ code: status.INVALID_ARGUMENT });
+      else if (typeof answer === 'number')
+        callback({ code: answer, details: `the fake says ${status[answer]}` });
+      else void answer.then((svid) => callback(null, { svids: [svid] }));
+    };
+    server.addService(workloadApiService, { ...implementation, FetchJWTSVID } as never);
     await new Promise<void>((resolve, reject) =>
       server.bindAsync(`unix:${this.socketPath}`, ServerCredentials.createInsecure(), (error) =>
         error ? reject(error) : resolve(),

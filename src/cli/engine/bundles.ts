@@ -11,8 +11,8 @@ export interface BundlesPart extends EnginePart {
   status(): readonly BundleStatus[];
   /** Of the Workload API; none where it is not used. */
   streams(): ReturnType<Agent['streams']>;
-  /** What this server can prove itself with; absent where the Workload API is not used. Whoever asks starts the feed. */
-  readonly svids?: Agent['svids'];
+  /** What this server can prove itself with; absent where the Workload API is not used. */
+  readonly own?: Pick<Agent, 'svids' | 'jwtSvid'>;
 }
 
 /** Milliseconds that sources beyond this machine's files may hold up the start. */
@@ -75,7 +75,7 @@ export async function startBundles(config: Config, options: PartOptions): Promis
     store,
     status: () => store.status(),
     streams: () => agent?.streams() ?? [],
-    ...(agent && { svids: () => agent.svids() }),
+    ...(agent && { own: agent }),
     checks: () => Object.fromEntries(standings().map(([what, error]) => [what, standing(error)])),
     standings: () => [...standings(), ...(agent?.standings() ?? [])],
     stop,
@@ -83,11 +83,15 @@ export async function startBundles(config: Config, options: PartOptions): Promis
 }
 
 /** What it leans on, a gRPC client, is loaded where it is used. */
-async function agentOf({ identity, listen }: Config, options: PartOptions): Promise<Agent | undefined> {
+async function agentOf(config: Config, options: PartOptions): Promise<Agent | undefined> {
+  const { identity, listen, token } = config;
   const { trust_domains: domains, workload_api: api } = identity;
   const forBundles =
     api.federated === 'all' || Object.values(domains).some(({ workload_api: asked }) => asked);
-  if (!forBundles && listen.tls?.workload_api !== true) return undefined;
+  const forItself =
+    listen.tls?.workload_api === true ||
+    token.issuers.some(({ introspection: asked }) => asked?.client_authentication.workload_api === true);
+  if (!forBundles && !forItself) return undefined;
   const { createAgent } = await import('./workload-api.js');
   return createAgent(identity, forBundles, options);
 }

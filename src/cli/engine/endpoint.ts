@@ -105,7 +105,7 @@ async function startSvids(
 ): Promise<Feed<Fetched<readonly ReceivedSvid[]>>> {
   if (certificate === undefined || privateKey === undefined) {
     // The schema holds the one or the other together, and the agent is made for either.
-    const feed = identity.svids!();
+    const feed = identity.own!.svids();
     await Promise.race([feed.start(), elapsed(FIRST_SVID)]);
     return feed;
   }

@@ -2,18 +2,25 @@ import type { IssuerConfig } from '../../config/schema.js';
 import { fetchMetadata, placeOf } from '../../token/metadata.js';
 import type { IntrospectionRules } from '../../token/introspected.js';
 import { createIntrospection, type Introspect } from '../../token/introspection.js';
-import { createCredentials } from '../client-authentication.js';
+import { createCredentials, type OwnSvids } from '../client-authentication.js';
 import { createPostForm } from '../post-form.js';
 import type { PartOptions } from './part.js';
 
 /** Asking one issuer about its tokens: one process does so for all workers. */
-export function startIntrospection(issuer: IssuerConfig, { hub, now }: Pick<PartOptions, 'hub' | 'now'>) {
+export function startIntrospection(
+  issuer: IssuerConfig,
+  { hub, now, svids }: Pick<PartOptions, 'hub' | 'now'> & { readonly svids: OwnSvids | undefined },
+) {
   const { introspection } = issuer;
   if (introspection === undefined) return undefined;
   const ask = hub.service<string, Awaited<ReturnType<Introspect>>>(
     `introspection of ${issuer.issuer}`,
     () => {
-      const credentials = createCredentials(introspection.client_authentication, { ca: introspection.ca });
+      const credentials = createCredentials(introspection.client_authentication, {
+        issuer: issuer.issuer,
+        ca: introspection.ca,
+        svids,
+      });
       return createIntrospection({
         issuer: issuer.issuer,
         endpoint: endpointOf(issuer, introspection.endpoint, now),

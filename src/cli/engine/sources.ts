@@ -35,7 +35,7 @@ export interface Sources {
 export async function startSources(config: Config, options: PartOptions): Promise<Sources> {
   const proven = { ...options, replay: startReplay(options, sharedReplayGuard(config, options.now)) };
   const identity = await startIdentity(config, proven);
-  const tokens = startTokens(config, proven);
+  const tokens = startTokens(config, proven, identity);
   const revocation = await startRevocation(config, options);
   const endpoint = await startEndpoint(config, options, { identity, revocation });
   const parts = [identity, tokens, revocation, endpoint];

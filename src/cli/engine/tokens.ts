@@ -8,7 +8,10 @@ import { createTransactionVerifier, type TransactionIssuer } from '../../token/t
 import type { TokenVerifier } from '../../token/types.js';
 import { createTokenVerifier, type TrustedIssuer } from '../../token/verifier.js';
 import { issuerRules } from '../issuer-rules.js';
+import type { OwnSvids } from '../client-authentication.js';
+import type { BundlesPart } from './bundles.js';
 import { startIntrospection } from './introspection.js';
+import { ownSvids } from './own-svids.js';
 import { startDpop } from './dpop.js';
 import { standing, type EnginePart, type PartOptions, type ProvenOptions } from './part.js';
 
@@ -34,10 +37,14 @@ export interface TokensPart extends EnginePart {
  *
  * @throws Failure for what the operator has to mend
  */
-export function startTokens(config: Config, part: ProvenOptions): TokensPart {
+export function startTokens(
+  config: Config,
+  part: ProvenOptions,
+  identity: Pick<BundlesPart, 'own'> = {},
+): TokensPart {
   const { hub, now } = part;
   const dpop = startDpop(config, part);
-  const options = { hub: shareFeeds(hub), now };
+  const options = { hub: shareFeeds(hub), now, svids: ownSvids(identity) };
   const issuers = config.token.issuers.map((issuer) => ({
     ...trustedIssuer(issuer, options),
     acceptedAs: issuer.accepted_as,
@@ -117,7 +124,9 @@ function transactionIssuer(
   };
 }
 
-type Options = Pick<PartOptions, 'hub' | 'now'>;
+interface Options extends Pick<PartOptions, 'hub' | 'now'> {
+  readonly svids: OwnSvids | undefined;
+}
 
 function trustedIssuer(issuer: IssuerConfig, options: Options): TrustedIssuer {
   const introspection = startIntrospection(issuer, options);

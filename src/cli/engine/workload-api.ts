@@ -3,6 +3,7 @@ import type { Config } from '../../config/schema.js';
 import type { Feed } from '../../feed/feed.js';
 import type { Fetched } from '../../feed/polled-feed.js';
 import type { BundleSource } from '../../identity/bundle-store.js';
+import { createJwtSvids, type FetchJwtSvid } from '../../spiffe/jwt-svids.js';
 import { createWorkloadApi, type WorkloadApi } from '../../spiffe/workload-api.js';
 import { createWorkloadBundles, type WorkloadBundles } from '../../spiffe/workload-bundles.js';
 import { createWorkloadSvids, type ReceivedSvid } from '../../spiffe/workload-svids.js';
@@ -15,8 +16,10 @@ export interface Agent {
   readonly bundles?: WorkloadBundles;
   /** Of every trust domain that it sends. */
   everything(maxStale: number): readonly BundleSource[];
-  /** The X.509-SVIDs of this very process; not started yet, and not asked for before. */
+  /** The X.509-SVIDs of this very process, which are not asked for before. Starting the feed again changes nothing. */
   svids(): Feed<Fetched<readonly ReceivedSvid[]>>;
+  /** Its JWT-SVIDs. To be called where things are fetched alone: what is obtained stays in that process. */
+  readonly jwtSvid: FetchJwtSvid;
   standings(): readonly Standing[];
   streams(): readonly { readonly stream: string; readonly lastSuccess?: number }[];
   close(): void;
@@ -45,7 +48,8 @@ export function createAgent(
   return {
     ...(bundles && { bundles }),
     everything: (maxStale) => bundles?.trustDomains().map((name) => bundles.source(name, maxStale)) ?? [],
-    svids: () => (svids ??= createWorkloadSvids(options)),
+    svids: () => (svids ??= startedOnce(createWorkloadSvids(options))),
+    jwtSvid: createJwtSvids(options),
     standings: () =>
       bundles === undefined
         ? []
@@ -67,6 +71,12 @@ export function createAgent(
       client?.close();
     },
   };
+}
+
+/** Several parts may use it, none of which knows of the others. */
+function startedOnce<State>(feed: Feed<State>): Feed<State> {
+  let started: Promise<void> | undefined;
+  return { ...feed, start: () => (started ??= feed.start()) };
 }
 
 function lastMessage(feed: Feed<Fetched<unknown>>): { lastSuccess?: number } {
