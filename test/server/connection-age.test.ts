@@ -1,4 +1,5 @@
 import { connect, constants, type ClientHttp2Session } from 'node:http2';
+import { connect as connectTcp } from 'node:net';
 import type { UnaryCall } from '../../src/server/call.js';
 import { frame } from '../../src/server/frame.js';
 import { startGrpcServer, type GrpcServer } from '../../src/server/grpc-server.js';
@@ -113,3 +114,53 @@ test('a watch of health is ended by its connection: it is for its caller to watc
   await serve({ max: 50, grace: 60_000 });
   expect(await call(open(), WATCH, Buffer.alloc(0))).toBe('14');
 });
+
+test('a caller that does not read for a while is asked to go all the same, and the server lives on', async () => {
+  const answer = Buffer.alloc(60_000);
+  await serve({ max: 300, grace: 20_000 }, (asked) => asked.answer(answer));
+  const [host, port] = server.address.split(':');
+  const caller = connectTcp(Number(port), host);
+  caller.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+  // As much as the server likes: SETTINGS_INITIAL_WINDOW_SIZE, and WINDOW_UPDATE for the connection.
+  caller.write(http2Frame(4, 0, 0, Buffer.from([0, 4, 0x7f, 0xff, 0xff, 0xff])));
+  caller.write(http2Frame(8, 0, 0, Buffer.from([0x7f, 0, 0, 0])));
+  const headers = Buffer.concat(
+    Object.entries({
+      ':method': 'POST',
+      ':scheme': 'http',
+      ':authority': 'x',
+      ':path': CHECK,
+      'content-type': 'application/grpc',
+    }).map(([name, value]) => Buffer.from(`\0${hpackText(name)}${hpackText(value)}`)),
+  );
+  for (let stream = 1; stream < 800; stream += 2) {
+    caller.write(http2Frame(1, 4, stream, headers));
+    caller.write(http2Frame(0, 1, stream, Buffer.alloc(5)));
+  }
+  // More than the system holds for one connection: what the server writes has to wait.
+  await pause(500);
+  let received = 0;
+  let tail = Buffer.alloc(0);
+  caller.on('data', (bytes: Buffer) => {
+    received += bytes.length;
+    tail = Buffer.concat([tail, bytes]).subarray(-4096);
+  });
+  while (received < 400 * answer.length) await pause(20);
+  await pause(400);
+  caller.destroy();
+  // A GOAWAY that refuses nothing came, whole and between two frames.
+  expect(tail.includes(http2Frame(7, 0, 0, Buffer.from([0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0])))).toBe(true);
+  expect(await call(open())).toBe('0');
+});
+
+function http2Frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
+  const header = Buffer.from([0, 0, 0, type, flags, 0, 0, 0, 0]);
+  header.writeUIntBE(payload.length, 0, 3);
+  header.writeUInt32BE(stream, 5);
+  return Buffer.concat([header, payload]);
+}
+
+/** A literal of HPACK (RFC 7541 section 5.2), not shortened. */
+function hpackText(text: string): string {
+  return String.fromCharCode(text.length) + text;
+}
