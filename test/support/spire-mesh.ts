@@ -36,8 +36,8 @@ export interface SpireMesh {
   readonly partner: Side;
   /** What runs Countersign under an SPIFFE ID of its own: Node, under another path. */
   readonly node: string;
-  /** Where Countersign is to listen. */
-  readonly countersign: string;
+  /** Where Countersign is to listen: the port, on loopback. */
+  readonly enginePort: number;
   /** The text of the example's file, with the places of this mesh in it. */
   configuration(file: 'countersign.yaml' | 'envoy.yaml'): Promise<string>;
   /** Starts a real Envoy with the example's configuration, before an upstream that echoes. @returns its port */
@@ -82,7 +82,7 @@ export async function startSpireMesh({ folder, callers, ttl }: SpireMeshOptions)
         return { server, agent, workloads };
       }),
     );
-    return meshOf(folder, sides as [Side, Side], node, closers, stop);
+    return meshOf(folder, sides as [Side, Side], node, await freePort(), closers, stop);
   } catch (error) {
     await stop();
     throw error;
@@ -109,20 +109,21 @@ function meshOf(
   folder: string,
   [home, partner]: [Side, Side],
   node: string,
+  enginePort: number,
   closers: (() => unknown)[],
   stop: () => Promise<void>,
 ): SpireMesh {
-  const countersign = `unix://${folder}/c.sock`;
   const configuration = async (file: string) =>
     (await readFile(join(EXAMPLE, file), 'utf8'))
       .replaceAll('/run/spire/agent.sock', home.agent.socketPath)
-      .replaceAll('/run/countersign/countersign.sock', countersign.slice('unix://'.length));
+      .replace('grpc: 0.0.0.0:9191', `grpc: 127.0.0.1:${enginePort}`)
+      .replace('port_value: 9191', `port_value: ${enginePort}`);
   return {
     folder,
     home,
     partner,
     node,
-    countersign,
+    enginePort,
     configuration,
     async startEnvoy(edit = (text) => text) {
       const upstream = await startUpstream();

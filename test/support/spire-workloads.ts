@@ -4,7 +4,7 @@ import { localHub } from '../../src/feed/feed.js';
 import { splitDer } from '../../src/identity/certificate.js';
 import { createWorkloadApi } from '../../src/spiffe/workload-api.js';
 import { createWorkloadBundles } from '../../src/spiffe/workload-bundles.js';
-import { createWorkloadSvids, prepareSvid } from '../../src/spiffe/workload-svids.js';
+import { createWorkloadSvids, prepareSvid, type ReceivedSvid } from '../../src/spiffe/workload-svids.js';
 import { comeTrue } from './come-true.js';
 
 /** What a workload shows in TLS. */
@@ -15,7 +15,7 @@ export interface ShownSvid {
 
 /** What an agent gives to this process, which is every workload whose entry selects it. */
 export interface SpireWorkloads {
-  /** The newest of that workload. @throws Error where the agent has none for it */
+  /** The newest of that workload. @throws Error where the agent never gave any for it */
   svid(spiffeId: string): ShownSvid;
   /** The authorities of a trust domain; none where the agent does not send it. */
   authorities(trustDomain: string): readonly X509Certificate[];
@@ -36,9 +36,12 @@ export async function startWorkloads(
   const options = { api: () => api, refresh: 60_000, now: () => Date.now(), hub: localHub };
   const svids = createWorkloadSvids(options);
   const { x509: bundles } = createWorkloadBundles(options);
+  // While SPIRE replaces what a tainted authority signed, it leaves out what is not ready yet.
+  const newest = new Map<string, ReceivedSvid>();
+  svids.onChange(({ value = [] }) => value.forEach((one) => newest.set(one.spiffeId, one)));
   const workloads: SpireWorkloads = {
     svid(spiffeId) {
-      const received = svids.latest()?.value?.find((one) => one.spiffeId === spiffeId);
+      const received = newest.get(spiffeId);
       if (received === undefined) throw new Error(`the agent gives no SVID of ${spiffeId}`);
       const { chainPem, privateKey } = prepareSvid(received);
       return { certPem: chainPem, keyPem: privateKey.export({ format: 'pem', type: 'pkcs8' }).toString() };
