@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { constants, setPriority, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { cacheFolder } from './cache.js';
 
@@ -27,18 +28,48 @@ async function obtainSpire(): Promise<{ folder: string } | { missing: string }> 
     const found = await run(tool, tool === 'go' ? ['version'] : ['--version']).catch(() => undefined);
     if (found === undefined) return { missing: `there is no ${tool} on PATH to build it with` };
   }
-  const staging = `${folder}.${process.pid}`;
+  const building = `${folder}.building`;
+  // It takes the whole machine for minutes: whoever comes second waits for the first.
+  while (!(await begin(building))) {
+    await sleep(1_000);
+    if (isThere()) return { folder };
+  }
+  const staging = join(building, 'programs');
   try {
+    if (isThere()) return { folder };
     await build(staging);
-    // Another test file may have built it meanwhile; then its copy serves as well.
-    await rename(staging, folder).catch((error) => {
-      if (!isThere()) throw error;
-    });
+    await rename(staging, folder);
     return { folder };
   } catch (error) {
     return { missing: `go build failed: ${(error as Error).message.split('\n')[0]}` };
   } finally {
-    await rm(staging, { recursive: true, force: true });
+    await rm(building, { recursive: true, force: true });
+  }
+}
+
+/** Makes the folder for this process alone; false where another one has it. What a dead one left is cleared away. */
+async function begin(building: string): Promise<boolean> {
+  await mkdir(dirname(building), { recursive: true });
+  const mine = `${building}.${process.pid}`;
+  await mkdir(mine);
+  await writeFile(join(mine, 'pid'), String(process.pid));
+  try {
+    // A folder that holds something is never replaced.
+    await rename(mine, building);
+    return true;
+  } catch {
+    await rm(mine, { recursive: true });
+  }
+  const owner = Number(await readFile(join(building, 'pid'), 'utf8').catch(() => ''));
+  if (owner > 0 && !isAlive(owner)) await rm(building, { recursive: true, force: true });
+  return false;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 
@@ -53,7 +84,6 @@ async function build(folder: string): Promise<void> {
     await building;
   };
   try {
-    await mkdir(dirname(folder), { recursive: true });
     await writeFile(join(module, 'go.mod'), 'module spire-build\n');
     await go('get', ...PROGRAMS.map((program) => `${packageOf(program)}@v${VERSION}`));
     for (const program of PROGRAMS)
