@@ -16,6 +16,7 @@ const COMMANDS: { readonly [name: string]: () => Promise<Command> } = {
   explain: async () => (await import('./explain.js')).explainCommand(),
   revoke: async () => (await import('./revoke.js')).revokeCommand(),
   config: async () => (await import('./config.js')).configCommand(),
+  doctor: async () => (await import('./doctor.js')).doctorCommand(),
   demo: async () => (await import('./demo.js')).demoCommand(),
 };
 

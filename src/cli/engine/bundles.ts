@@ -82,18 +82,26 @@ export async function startBundles(config: Config, options: PartOptions): Promis
   };
 }
 
+/** What the Workload API is asked for: trust bundles, and SVIDs that this server proves itself with. */
+export function agentUses({ identity, listen, token }: Config): {
+  readonly forBundles: boolean;
+  readonly forItself: boolean;
+} {
+  const { trust_domains: domains, workload_api: api } = identity;
+  return {
+    forBundles: api.federated === 'all' || Object.values(domains).some(({ workload_api: asked }) => asked),
+    forItself:
+      listen.tls?.workload_api === true ||
+      token.issuers.some(({ introspection: asked }) => asked?.client_authentication.workload_api === true),
+  };
+}
+
 /** What it leans on, a gRPC client, is loaded where it is used. */
 async function agentOf(config: Config, options: PartOptions): Promise<Agent | undefined> {
-  const { identity, listen, token } = config;
-  const { trust_domains: domains, workload_api: api } = identity;
-  const forBundles =
-    api.federated === 'all' || Object.values(domains).some(({ workload_api: asked }) => asked);
-  const forItself =
-    listen.tls?.workload_api === true ||
-    token.issuers.some(({ introspection: asked }) => asked?.client_authentication.workload_api === true);
+  const { forBundles, forItself } = agentUses(config);
   if (!forBundles && !forItself) return undefined;
   const { createAgent } = await import('./workload-api.js');
-  return createAgent(identity, forBundles, options);
+  return createAgent(config.identity, forBundles, options);
 }
 
 async function startAll(feeds: readonly Feed<unknown>[]): Promise<void> {

@@ -32,7 +32,7 @@ export interface Agent {
 export function createAgent(
   { workload_api: api }: Config['identity'],
   withBundles: boolean,
-  { hub, now }: PartOptions,
+  { hub, now }: Pick<PartOptions, 'hub' | 'now'>,
 ): Agent {
   const socketPath = socketPathOf(api.socket);
   let client: WorkloadApi | undefined;

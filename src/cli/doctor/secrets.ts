@@ -1,0 +1,60 @@
+import { open, stat } from 'node:fs/promises';
+import type { Examination } from './examine.js';
+
+/** Files that hold what nobody else may read: that they can be read here, and not by everybody. Their content is never read. */
+export async function checkSecrets({ config, locate, notebook }: Examination): Promise<void> {
+  for (const [path, file] of secretsOf(config)) {
+    const place = { ...locate(...path), endpoint: file };
+    const fault = await open(file, 'r').then(
+      (handle) => handle.close(),
+      (error: NodeJS.ErrnoException) => error.code ?? error.name,
+    );
+    if (fault !== undefined) {
+      notebook.add(
+        'secret_unreadable',
+        place,
+        `the file cannot be read (${fault})`,
+        'give this user the file',
+      );
+      continue;
+    }
+    if ((await stat(file)).mode & 0o004) {
+      notebook.add(
+        'secret_exposed',
+        place,
+        'everybody may read the file',
+        `chmod o-rwx ${file}, with the group of this server where it is not the owner`,
+      );
+    }
+  }
+}
+
+type Secret = readonly [path: readonly PropertyKey[], file: string];
+
+function secretsOf({ listen, token, revocation, policy }: Examination['config']): readonly Secret[] {
+  const given: (readonly [path: readonly PropertyKey[], file: string | undefined])[] = [
+    [['listen', 'admin_token_file'], listen.admin_token_file],
+    [['listen', 'tls', 'private_key'], listen.tls?.private_key],
+    [['token', 'dpop', 'nonce_secret'], token.dpop.nonce_secret],
+    [['revocation', 'store', 'password_file'], revocation.store?.password_file],
+  ];
+  for (const [i, { introspection }] of token.issuers.entries()) {
+    const at = ['token', 'issuers', i, 'introspection', 'client_authentication'];
+    const { secret_file: secret, private_key: key } = introspection?.client_authentication ?? {};
+    given.push([[...at, 'secret_file'], secret], [[...at, 'private_key'], key]);
+  }
+  for (const [i, transmitter] of (revocation.signals?.transmitters ?? []).entries()) {
+    given.push([
+      ['revocation', 'signals', 'transmitters', i, 'authorization_file'],
+      transmitter.authorization_file,
+    ]);
+  }
+  for (const [name, { credentials }] of Object.entries(policy.services ?? {})) {
+    const at = ['policy', 'services', name, 'credentials'];
+    given.push(
+      [[...at, 'bearer', 'token_path'], credentials?.bearer?.token_path],
+      [[...at, 'client_tls', 'private_key'], credentials?.client_tls?.private_key],
+    );
+  }
+  return given.flatMap(([path, file]) => (file === undefined ? [] : [[path, file] as const]));
+}
