@@ -413,9 +413,12 @@ describe('countersign doctor --envoy', () => {
   });
 
   test.each(['envoy', 'spire'])('finds nothing wrong with examples/%s', async (name) => {
-    const config = await saved(configuration());
-    const file = new URL(`../../examples/${name}/envoy.yaml`, import.meta.url).pathname;
-    expect(await findings(config, file)).toEqual([]);
+    const [config, envoy] = ['countersign.yaml', 'envoy.yaml'].map(
+      (file) => new URL(`../../examples/${name}/${file}`, import.meta.url).pathname,
+    );
+    const env = { BUNDLE: join(folder, 'bundle.pem') };
+    const options = { config: config!, envoy: [envoy!], offline: true, env, now: () => Date.now() };
+    expect((await examine(options)).findings).toEqual([]);
   });
 
   test('an Envoy that speaks in the clear to listen.tls', async () => {
