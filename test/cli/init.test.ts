@@ -1,5 +1,6 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { loadConfig } from '../../src/config/load.js';
 import { folderOf, removeFolders, runCli } from './run-cli.js';
 
 afterAll(removeFolders);
@@ -36,6 +37,16 @@ describe('countersign init', () => {
     const settings = JSON.parse(await readFile(join(folder, '.vscode/settings.json'), 'utf8'));
     expect(settings['opa.roots']).toEqual(['${workspaceFolder}']);
     expect(await readFile(join(folder, '.gitignore'), 'utf8')).toContain('*.tar.gz');
+  });
+
+  test('writes the configuration of a sidecar, which listens where permissions say who may ask', async () => {
+    const folder = await started();
+    const file = join(folder, 'countersign.yaml');
+    expect(await runCli(['config', 'check', file])).toMatchObject({ code: 0 });
+    expect((await loadConfig(file, {})).listen).toMatchObject({
+      grpc: 'unix:///run/countersign/countersign.sock',
+      socket_mode: '0660',
+    });
   });
 
   test('has a README of as many lines as one reads', async () => {
