@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 
 /**
  * What one load run of one request cost, by h2load.
@@ -49,24 +49,38 @@ async function sum(processes, of) {
   return (await Promise.all(processes.map(of))).reduce((total, one) => total + one, 0);
 }
 
-/** Milliseconds that each request took, from a log that h2load wrote. */
+/** Microseconds at the beginning of a run that are left out: connections are made then, and all wait for that. */
+export const SETTLING = 500_000;
+
+/** Milliseconds that each request took, from a log that h2load wrote, once the run had settled. */
 export async function latencies(log) {
   const lines = (await readFile(log, 'utf8')).trimEnd().split('\n');
-  return lines.map((line) => Number(line.split('\t')[2]) / 1000);
+  const all = lines.map((line) => line.split('\t').map(Number));
+  const first = Math.min(...all.slice(0, 1_000).map(([began]) => began));
+  return all.filter(([began]) => began - first >= SETTLING).map(([, , took]) => took / 1000);
 }
 
-const TICK = 10_000; // microseconds: USER_HZ is 100 on every Linux that Node runs on
-
+/**
+ * Microseconds that a process was on a processor, user and system: by the kernel's accounts of each thread, to the
+ * nanosecond, and of threads that ended meanwhile nothing.
+ */
 async function cpu(pid) {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * TICK;
+  const threads = await readdir(`/proc/${pid}/task`);
+  const times = await Promise.all(
+    threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').catch(() => '0')),
+  );
+  return times.reduce((total, text) => total + Number(text.split(' ')[0]) / 1000, 0);
 }
 
 /** Megabytes that a process has in memory. */
 export async function rss(pid) {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
+}
+
+/** @throws Error where it is not installed */
+export async function needH2load() {
+  await run('h2load', ['--version']);
 }
 
 function run(command, args) {

@@ -1,4 +1,4 @@
-// node bench/stages.mjs: what one warm decision costs in this process, stage by stage, without gRPC.
+// node bench/stages.mjs [--json]: what one warm decision costs in this process, stage by stage, without gRPC.
 import { createHash, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -21,6 +21,7 @@ import { createDecisionLog } from '../dist/telemetry/decision-log.js';
 import { createMetrics } from '../dist/telemetry/metrics.js';
 import { createKeySource } from '../dist/token/key-source.js';
 import { createTokenVerifier } from '../dist/token/verifier.js';
+import { spread } from './spread.mjs';
 
 const ENTRYPOINT = 'mesh/authz/decision';
 const now = () => Date.now();
@@ -90,6 +91,7 @@ const stages = {
   metrics: () => metrics.observe(observation),
   'decision log line': () => log.record(observation),
 };
+const results = {};
 for (const [name, work] of Object.entries(stages)) {
   const rounds = [];
   for (let round = 0; round < 12; round++) {
@@ -97,9 +99,11 @@ for (const [name, work] of Object.entries(stages)) {
     for (let n = 0; n < 2000; n++) work();
     rounds.push(Number(process.hrtime.bigint() - started) / 2000 / 1000);
   }
-  const sorted = rounds.slice(2).sort((a, b) => a - b); // V8 warms up in the first two
-  const [min, median, max] = [sorted[0], sorted[5], sorted.at(-1)].map((value) =>
-    value.toFixed(1).padStart(6),
-  );
-  console.log(`${name.padEnd(26)} ${min} ${median} ${max} µs`);
+  results[name.replace(/^[ …]+/, '')] = spread(rounds.slice(2)); // V8 warms up in the first two
 }
+if (process.argv.includes('--json')) console.log(JSON.stringify(results));
+else
+  for (const [name, { min, median, max }] of Object.entries(results)) {
+    const columns = [min, median, max].map((value) => value.toFixed(1).padStart(6)).join(' ');
+    console.log(`${name.padEnd(26)} ${columns} µs`);
+  }
