@@ -9,6 +9,8 @@ import type { TLSSocket } from 'node:tls';
 export class SecuredStream extends Duplex {
   constructor(private readonly socket: TLSSocket) {
     super();
+    // As a session does with a socket of its own: without it an answer waits 40 ms for the peer to acknowledge the last one.
+    socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => {
       if (!this.push(chunk)) socket.pause();
     });

@@ -249,6 +249,21 @@ describe('the endpoint over mutual TLS', () => {
     }
   });
 
+  test('keeps no part of an answer back until the peer has acknowledged the one before', async () => {
+    await start();
+    const ask = client(gateway);
+    await ask();
+    const took: number[] = [];
+    for (let n = 0; n < 41; n++) {
+      const begun = performance.now();
+      // Several at once: their answers are written one after the other.
+      expect(await Promise.all([ask(), ask(), ask(), ask()])).toEqual(Array(4).fill('reached'));
+      took.push(performance.now() - begun);
+    }
+    // Nagle's algorithm and a delayed acknowledgement take 40 ms together.
+    expect(took.sort((a, b) => a - b)[20]).toBeLessThan(30);
+  });
+
   test('shows the newest certificate to new connections, and none breaks over it', async () => {
     await start();
     const first = client(gateway);
