@@ -247,6 +247,37 @@ policy: { path: ./policies, entrypoint: app/ok }
   });
 });
 
+describe('countersign explain --request, of a configuration that asks more of tokens', () => {
+  const ask = async (token: string, claims: object, ...more: string[]) => {
+    const folder = await folderOf({
+      'policies/app.rego': 'package app\n\ndefault ok := true\n',
+      'ca.pem': '',
+      'countersign.yaml': `identity: { trust_domains: { example.org: { bundle: ./ca.pem } } }
+token: { ${token}, issuers: [{ issuer: "https://idp.example", audiences: [orders], jwks: ./keys.json }] }
+policy: { path: ./policies, entrypoint: app/ok }
+`,
+    });
+    const { stdout } = await runCli([
+      ...['explain', '--config', join(folder, 'countersign.yaml'), '--request', 'GET /'],
+      ...['--svid', FRONTEND, '--token-claims', JSON.stringify(claims), ...more],
+    ]);
+    return stdout;
+  };
+
+  test('token.delegation.max_depth', async () => {
+    const act = { sub: 'a', act: { sub: 'b' } };
+    expect(await ask('delegation: { max_depth: 2 }', { act })).toMatch(/^allowed\n/);
+    expect(await ask('delegation: { max_depth: 1 }', { act })).toContain(
+      'denied: token_delegation_too_deep (401)',
+    );
+  });
+
+  test('token.binding', async () => {
+    expect(await ask('binding: x5t#S256', {})).toContain('denied: token_binding_required (401)');
+    expect(await ask('binding: x5t#S256', {}, '--bound')).toMatch(/^allowed\n/);
+  });
+});
+
 describe('countersign explain --decision', () => {
   const event = (id: string, more: object = {}) =>
     JSON.stringify({

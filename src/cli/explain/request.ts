@@ -107,6 +107,7 @@ export async function decideRequest(
         },
       ],
       maxBytes: config?.token.max_bytes ?? 8192,
+      ...(config && { binding: config.token.binding, maxActors: config.token.delegation.max_depth }),
       now: () => now,
     }),
     tokenMode: config?.token.mode ?? 'required',
