@@ -5,7 +5,10 @@ import { version } from './version.js';
 
 /** A server has no use for what explains, compiles or demonstrates, and most of a command's modules are its own. */
 const COMMANDS: { readonly [name: string]: () => Promise<Command> } = {
-  serve: async () => (await import('./serve.js')).serveCommand(),
+  serve: async () => {
+    if (asked === 'serve') (await import('./heap.js')).collectAsServer();
+    return (await import('./serve.js')).serveCommand();
+  },
   check: async () => (await import('./check.js')).checkCommand(),
   test: async () => (await import('./test.js')).testCommand(),
   fmt: async () => (await import('./fmt.js')).fmtCommand(),
@@ -20,11 +23,12 @@ const COMMANDS: { readonly [name: string]: () => Promise<Command> } = {
   demo: async () => (await import('./demo.js')).demoCommand(),
 };
 
+const asked = process.argv[2];
+
 const program = new Command('countersign')
   .description('Envoy external authorization by workload identity (SPIFFE), token (OAuth) and policy (Rego)')
   .version(version);
 
-const asked = process.argv[2];
 // Help, and a name that is misspelt, need them all.
 const needed = asked !== undefined && Object.hasOwn(COMMANDS, asked) ? [asked] : Object.keys(COMMANDS);
 for (const name of needed) program.addCommand(await COMMANDS[name]!());

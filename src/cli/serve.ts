@@ -3,7 +3,6 @@ import { pino } from 'pino';
 import { createLog, type Log } from '../telemetry/log.js';
 import { readConfig } from './config.js';
 import { startEngine, type Engine } from './engine.js';
-import { keepYoungGarbageYoung } from './young-garbage.js';
 import { workerCount } from './workers/processors.js';
 import { startSupervisor } from './workers/supervisor.js';
 
@@ -13,7 +12,6 @@ export function serveCommand(): Command {
     .description('answer Envoy, until SIGTERM')
     .requiredOption('-c, --config <file>', 'the configuration file')
     .action(async (options: { config: string }) => {
-      keepYoungGarbageYoung();
       const config = await readConfig(options.config);
       const errors = pino.destination(2);
       const log = createLog(config.log.level, errors);

@@ -4,9 +4,10 @@ import { createLineSink, type LineSink } from '../../telemetry/line-sink.js';
 import { createLog, type Log } from '../../telemetry/log.js';
 import type { DropCause } from '../../telemetry/metrics.js';
 import { Failure } from '../failure.js';
-import { keepYoungGarbageYoung } from '../young-garbage.js';
+import { collectAsServer } from '../heap.js';
+
 import type { FromWorker, ToWorker } from './messages.js';
-import { startWorker, type Worker } from './worker.js';
+import type { Worker } from './worker.js';
 
 /** The descriptor on which the supervisor reads what is to go to the decision log. */
 const DECISIONS = 4;
@@ -25,7 +26,9 @@ const MANY = 32 * 1024;
 /** Milliseconds after which a worker whose supervisor is gone ends, whatever its calls do. */
 const LONGEST_END = 5_000;
 
-keepYoungGarbageYoung();
+collectAsServer();
+// After that, and not with the imports above: most of what a worker is comes with it.
+const { startWorker } = await import('./worker.js');
 
 const port: Port<FromWorker, ToWorker> & { readonly sockets: (listener: (socket: Socket) => void) => void } =
   {

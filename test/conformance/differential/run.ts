@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { HOST_BUILTINS } from '../../../src/policy/builtins/index.js';
 import { formatValue, parseValue } from '../../../src/policy/text.js';
 import { equalValues, type RegoObject, type RegoSet } from '../../../src/policy/value.js';
 import { PolicyInstance } from '../../../src/policy/wasm/instance.js';
@@ -103,7 +104,7 @@ async function compareAnswers(folder: string, all: readonly Pairs[]): Promise<Ou
 }
 
 function open(module: ConstructorParameters<typeof PolicyInstance>[0], data: string): PolicyInstance {
-  const instance = new PolicyInstance(module, { initial: 64, maximum: 4096 });
+  const instance = new PolicyInstance(module, { initial: 64, maximum: 4096 }, HOST_BUILTINS);
   instance.parse(data);
   return instance;
 }
