@@ -25,6 +25,11 @@ export interface WorkerPoolOptions<Process> {
   /** Starts a process. `worker` is its number. */
   readonly spawn: (worker: number) => Process;
   readonly onDeath: (worker: number, how: string, pause: number) => void;
+  /**
+   * Milliseconds after which a process that has been ready, and from which nothing is heard, counts as hung and is killed.
+   * Default: never.
+   */
+  readonly silence?: number;
 }
 
 /** The processes that answer. One that dies is replaced; one that dies again and again, with growing pauses. */
@@ -32,6 +37,8 @@ export interface WorkerPool<Process> {
   start(): void;
   /** The process has said that it takes connections. */
   ready(worker: number, process: Process): void;
+  /** Something was heard from it. */
+  alive(worker: number, process: Process): void;
   /** It takes none any more, and is about to end. */
   leaving(worker: number, process: Process): void;
   /** Those that take connections. */
@@ -53,10 +60,15 @@ const LONGEST_PAUSE = 30_000;
 /** Milliseconds of life after which a death is one by itself, and the next start waits for nothing. */
 const LIFE = 10_000;
 
+/** How many looks in a row have to find a process silent. A look that comes late, after this process hung itself, is one. */
+const LOOKS = 5;
+
 interface Place<Process> {
   readonly worker: number;
   process?: Process;
   ready: boolean;
+  /** Looks that found it silent; undefined while it is starting, which takes as long as it takes. */
+  silent: number | undefined;
   since: number;
   quick: number;
   deaths: number;
@@ -67,20 +79,23 @@ interface Place<Process> {
 export function createWorkerPool<Message, Process extends WorkerProcess<Message>>(
   options: WorkerPoolOptions<Process>,
 ): WorkerPool<Process> {
-  const { size, spawn, onDeath } = options;
+  const { size, spawn, onDeath, silence } = options;
   const places = Array.from({ length: size }, (_, at): Place<Process> => {
-    return { worker: at + 1, ready: false, since: 0, quick: 0, deaths: 0 };
+    return { worker: at + 1, ready: false, silent: undefined, since: 0, quick: 0, deaths: 0 };
   });
   let stopping = false;
   let emptied = () => {};
+  let looking: NodeJS.Timeout | undefined;
 
   function begin(place: Place<Process>): void {
     const process = spawn(place.worker);
     place.process = process;
     place.ready = false;
+    place.silent = undefined;
     place.since = performance.now();
     process.onExit((how) => {
-      if (place.process === process) bury(place, how);
+      if (place.process !== process) return;
+      bury(place, isHung(place) ? `it hung for ${silence! / 1000} s` : how);
     });
   }
 
@@ -100,6 +115,18 @@ export function createWorkerPool<Message, Process extends WorkerProcess<Message>
     place.timer = setTimeout(() => begin(place), pause);
   }
 
+  function isHung({ silent }: Place<Process>): boolean {
+    return silent !== undefined && silent >= LOOKS;
+  }
+
+  function look(): void {
+    for (const place of places) {
+      if (place.process === undefined || place.silent === undefined) continue;
+      place.silent++;
+      if (isHung(place)) place.process.kill('SIGKILL');
+    }
+  }
+
   function living(only: (place: Place<Process>) => boolean) {
     return places.flatMap((place) =>
       place.process !== undefined && only(place) ? [{ worker: place.worker, process: place.process }] : [],
@@ -109,10 +136,18 @@ export function createWorkerPool<Message, Process extends WorkerProcess<Message>
   return {
     start() {
       for (const place of places) begin(place);
+      if (silence !== undefined) looking = setInterval(look, silence / LOOKS);
+      looking?.unref();
     },
     ready(worker, process) {
       const place = places[worker - 1];
-      if (place?.process === process) place!.ready = true;
+      if (place?.process !== process) return;
+      place!.ready = true;
+      place!.silent = 0;
+    },
+    alive(worker, process) {
+      const place = places[worker - 1];
+      if (place?.process === process && place!.silent !== undefined) place!.silent = 0;
     },
     leaving(worker, process) {
       const place = places[worker - 1];
@@ -130,6 +165,7 @@ export function createWorkerPool<Message, Process extends WorkerProcess<Message>
       })),
     async stop(milliseconds) {
       stopping = true;
+      clearInterval(looking);
       for (const { timer } of places) clearTimeout(timer);
       if (places.every(({ process }) => process === undefined)) return true;
       const gone = new Promise<void>((resolve) => (emptied = resolve));

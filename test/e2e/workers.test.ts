@@ -181,6 +181,29 @@ describe('several workers', () => {
     expect(engine.decisions()).toHaveLength(63);
   }, 60_000);
 
+  test('of which one hangs go on, and another one takes its place', async () => {
+    const engine = await serve();
+    const askers = await connectToAll(engine);
+    const token = await mesh.issuer.mint({ scope: 'orders:read' });
+    const [hung] = (await standing(engine)) as [Standing];
+    process.kill(hung.pid, 'SIGSTOP');
+    const answers = await Promise.all(
+      askers.map((asker) =>
+        asker.ask(read(token)).then(
+          ({ status }) => status,
+          () => 'ended',
+        ),
+      ),
+    );
+    expect(answers.sort()).toEqual([200, 200, 'ended']);
+    await eventually(async () => {
+      const [now] = (await standing(engine)) as [Standing];
+      return now.ok && now.pid !== hung.pid ? true : undefined;
+    });
+    expect(engine.log()).toContain('it hung for 15 s');
+    expect((await connect(engine).ask(read(token))).status).toBe(200);
+  }, 90_000);
+
   test('finish every call when the supervisor is told to end', async () => {
     const engine = await serve();
     const askers = await connectToAll(engine);

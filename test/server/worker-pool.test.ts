@@ -27,11 +27,12 @@ class Fake implements WorkerProcess<string> {
   }
 }
 
-function setUp(size = 2, stubborn = false) {
+function setUp(size = 2, stubborn = false, silence?: number) {
   const spawned: Fake[] = [];
   const deaths: { worker: number; how: string; pause: number }[] = [];
   const pool = createWorkerPool<string, Fake>({
     size,
+    ...(silence !== undefined && { silence }),
     spawn(worker) {
       spawned.push(new Fake(worker, stubborn));
       return spawned.at(-1)!;
@@ -112,4 +113,27 @@ test('a stop between a death and the next start leaves nobody behind', async () 
   expect(await pool.stop(1_000)).toBe(true);
   jest.advanceTimersByTime(60_000);
   expect(spawned).toHaveLength(1);
+});
+
+test('one that hangs is killed and replaced, the others go on, and one that is starting has its time', () => {
+  const { pool, spawned, deaths, numbers } = setUp(3, true, 10_000);
+  pool.ready(1, spawned[0]!);
+  pool.ready(2, spawned[1]!);
+  for (let second = 1; second <= 9; second++) {
+    jest.advanceTimersByTime(1_000);
+    pool.alive(2, spawned[1]!);
+  }
+  expect(spawned.map(({ signals }) => signals)).toEqual([[], [], []]);
+  jest.advanceTimersByTime(1_000);
+  expect(spawned.slice(0, 3).map(({ signals }) => signals)).toEqual([['SIGKILL'], [], []]);
+  expect(deaths).toEqual([{ worker: 1, how: 'it hung for 10 s', pause: 0 }]);
+  expect(numbers()).toEqual([2]);
+  jest.advanceTimersByTime(1);
+  expect(spawned).toHaveLength(4);
+  pool.ready(1, spawned[3]!);
+  expect(numbers()).toEqual([1, 2]);
+  // What was heard from one that is gone is nothing to the one in its place.
+  pool.alive(1, spawned[0]!);
+  jest.advanceTimersByTime(10_000);
+  expect(spawned[3]!.signals).toEqual(['SIGKILL']);
 });

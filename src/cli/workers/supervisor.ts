@@ -36,6 +36,9 @@ export interface SupervisorOptions {
   readonly errors: DestinationStream;
 }
 
+/** Milliseconds. Each worker reports every two seconds what it has counted. */
+const SILENCE = 15_000;
+
 /** Milliseconds beyond `shutdown_grace` that a worker has for its last words. */
 const LAST_WORDS = 5_000;
 
@@ -75,6 +78,7 @@ export async function startSupervisor(
   const revisions = new Map<OurWorker, string>();
   const pool: WorkerPool<OurWorker> = createWorkerPool({
     size,
+    silence: SILENCE,
     spawn: (worker) => spawn(worker),
     onDeath: (worker, how, pause) =>
       log.error({ worker, how, pause }, 'a worker ended; another one takes its place'),
@@ -87,6 +91,7 @@ export async function startSupervisor(
     attach(worker, hub, publishers);
     scrape.attach(worker);
     worker.onMessage((message) => {
+      pool.alive(number, worker);
       if (message.from === 'ready') {
         pool.ready(number, worker);
         log.info({ worker: number, pid: worker.pid }, 'worker ready');
