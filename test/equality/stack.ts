@@ -8,6 +8,7 @@ import { createDestinationReader } from '../../src/identity/workload.js';
 import { createReplayMemory } from '../../src/jws/replay.js';
 import { parseKeySet, type KeySet } from '../../src/jws/key-set.js';
 import type { Bundle } from '../../src/policy/bundle.js';
+import { HOST_BUILTINS } from '../../src/policy/builtins/index.js';
 import { loadPolicy } from '../../src/policy/evaluator.js';
 import type { Policy } from '../../src/policy/types.js';
 import { createRevocationCheck, type RevocationStatus } from '../../src/revocation/check.js';
@@ -186,7 +187,9 @@ export function createStack({ issuers, introspect, now, fresh }: StackOptions): 
     async setPolicy(bundle, anew) {
       if (bundle === undefined) return void (policy = undefined);
       const known = anew ? undefined : loaded.get(bundle);
-      const made = known ?? (await loadPolicy({ bundle, entrypoints: [ENTRYPOINT], reuse: !fresh }));
+      // Those of this import: what is imported later is of the modules that the other stack is made of.
+      const options = { entrypoints: [ENTRYPOINT], builtins: HOST_BUILTINS, reuse: !fresh };
+      const made = known ?? (await loadPolicy({ bundle, ...options }));
       if (isRefusal(made)) throw new Error(made.detail);
       loaded.set(bundle, made);
       policy = made;

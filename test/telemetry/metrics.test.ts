@@ -26,6 +26,7 @@ function setUp() {
     policy: () => state.policy as never,
     bundles: () => state.bundles,
     revocations: () => state.revocations,
+    endpoint: () => ({ notAfter: NOW + 3_600_000 }),
   });
   return { metrics, state };
 }
@@ -48,6 +49,7 @@ describe('metrics', () => {
       'countersign_bundle_last_success_timestamp_seconds gauge bundle',
       'countersign_bundle_refused_total counter bundle code',
       'countersign_bundle_requests_total counter bundle result',
+      'countersign_connections_refused_total counter cause',
       'countersign_decision_duration_seconds histogram',
       'countersign_decision_log_dropped_total counter cause',
       'countersign_decisions_total counter outcome reason',
@@ -66,6 +68,7 @@ describe('metrics', () => {
       'countersign_security_events_total counter result',
       'countersign_shadow_decisions_total counter result',
       'countersign_stage_duration_seconds histogram stage',
+      'countersign_svid_expiry_timestamp_seconds gauge',
       'countersign_trust_bundle_last_success_timestamp_seconds gauge trust_domain',
       'countersign_trust_bundle_unavailable gauge trust_domain',
       'countersign_workload_api_last_message_timestamp_seconds gauge stream',
@@ -186,6 +189,7 @@ describe('metrics', () => {
     expect(before.has(stream('jwt_bundles'))).toBe(false);
     const unavailable = 'countersign_trust_bundle_unavailable{trust_domain="example.org"}';
     expect(before.get(unavailable)).toBe(0);
+    expect(before.get('countersign_svid_expiry_timestamp_seconds')).toBe(NOW / 1000 + 3600);
     state.trustBundles = [{ trustDomain: 'example.org', unavailable: 'it is too old' }];
     expect((await samples(metrics)).get(unavailable)).toBe(1);
     expect(before.get('countersign_policy_loaded_timestamp_seconds')).toBe(NOW / 1000);
@@ -197,7 +201,7 @@ describe('metrics', () => {
     const after = await samples(metrics);
     expect(after.get(`countersign_jwks_stale${issuer}`)).toBe(1);
     expect(after.has(`countersign_jwks_last_success_timestamp_seconds${issuer}`)).toBe(false);
-    expect([...after.keys()].filter((name) => name.includes('trust_bundle'))).toEqual([]);
+    expect([...after.keys()].filter((name) => name.startsWith('countersign_trust_bundle'))).toEqual([]);
     expect(after.get('countersign_policy_info{revision="r2"}')).toBe(1);
     expect(after.has('countersign_policy_info{revision="r1"}')).toBe(false);
   });
