@@ -19,7 +19,8 @@ export const ARROWS = {
   rego: { may: ['errors'], types: ['policy'] },
   revocation: { may: ['errors', 'json', 'feed', 'jws', 'identity'], types: ['token'] },
   valkey: { may: ['jws', 'revocation'] },
-  decision: { may: ['errors', 'json', 'identity', 'token', 'policy', 'revocation'] },
+  broker: { may: ['errors', 'jws', 'token'], types: ['identity', 'policy'] },
+  decision: { may: ['errors', 'json', 'identity', 'token', 'policy', 'revocation', 'broker'] },
   envoy: { may: ['errors', 'json'], types: ['decision'] },
   telemetry: { may: ['errors', 'json'], types: ['decision'] },
   admin: { may: [], types: ['telemetry', 'policy'] },
@@ -73,7 +74,7 @@ export default tseslint.config(
   { files: ['src/cli/**', 'src/demo/**', 'bench/**', '**/*.mjs'], rules: { 'no-console': 'off' } },
   {
     // The core takes its clock, its fetch and its key sources as arguments.
-    files: ['src/{identity,spiffe,jws,token,policy,decision,envoy}/**/*.ts'],
+    files: ['src/{identity,spiffe,jws,token,broker,policy,decision,envoy}/**/*.ts'],
     rules: {
       'no-restricted-properties': [
         'error',

@@ -70,9 +70,13 @@ function send(
   });
 }
 
-async function read(answer: IncomingMessage): Promise<{ status: number; body: string }> {
+/** With these an OAuth server says in JSON what was wrong (RFC 6749 section 5.2). */
+const TELLING: readonly number[] = [200, 400, 401];
+
+async function read(answer: IncomingMessage): ReturnType<PostForm> {
   const { statusCode: status = 0, headers } = answer;
-  if (status !== 200) {
+  const type = headers['content-type'];
+  if (!TELLING.includes(status)) {
     answer.resume(); // the body is not wanted, the connection is
     return { status, body: '' };
   }
@@ -88,7 +92,7 @@ async function read(answer: IncomingMessage): Promise<{ status: number; body: st
     chunks.push(chunk);
   }
   if (encoding !== 'identity') throw new Error('answered with a content-encoding that was not asked for');
-  return { status, body: Buffer.concat(chunks).toString('utf8') };
+  return { status, body: Buffer.concat(chunks).toString('utf8'), type };
 }
 
 /** Names the place without its query, and Node's code for what happened. */

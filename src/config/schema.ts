@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { brokerFaults, brokerSchema } from './broker-schema.js';
 import { checkAcross, duration, isMapping, matching } from './checks.js';
 import { identitySchema } from './identity-schema.js';
 import { clientFaults, listenSchema } from './listen-schema.js';
@@ -60,12 +61,14 @@ export const configSchema = z
     revocation: revocationSchema,
     workers,
     policy: policySchema,
+    broker: brokerSchema.optional(),
     decision_log: decisionLog,
     log,
     shutdown_grace: duration('0s', '1h', '10s', 'How long calls in flight may take to finish after SIGTERM.'),
   })
   .check(checkAcross(oneTokenInAuthorization))
   .check(checkAcross(clientFaults))
+  .check(checkAcross(brokerFaults))
   .meta({ title: 'Countersign configuration', description: 'The file that countersign serve -c reads.' });
 
 type DeepReadonly<T> = T extends readonly (infer Item)[]
@@ -83,6 +86,9 @@ export type Config = DeepReadonly<z.output<typeof configSchema>>;
 
 /** One entry of `token.issuers`. */
 export type IssuerConfig = Config['token']['issuers'][number];
+
+/** One of `broker.servers`. */
+export type BrokerServerConfig = NonNullable<Config['broker']>['servers'][string];
 
 /** One of `policy.bundles`, and of `policy.services`. */
 export type BundleConfig = NonNullable<Config['policy']['bundles']>[string];

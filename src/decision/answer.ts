@@ -1,3 +1,4 @@
+import type { UpstreamToken } from '../broker/types.js';
 import type { WorkloadIdentity } from '../identity/types.js';
 import type { HeaderPair, PolicyResult } from '../policy/types.js';
 import type { VerifiedToken } from '../token/types.js';
@@ -50,6 +51,21 @@ export function allow(
     queryParametersToSet: result.queryParametersToSet,
     queryParametersToRemove: result.queryParametersToRemove,
     dynamicMetadata: metadata('allow', subject, result),
+  };
+}
+
+/**
+ * The same, with a token for the upstream in place of whatever stood under its header's name. Where it takes the place of
+ * the caller's access token, the proof of that one goes as well.
+ */
+export function withUpstreamToken(answer: Allow, token: UpstreamToken | undefined): Allow {
+  if (token === undefined) return answer;
+  const { header, value } = token;
+  const others = answer.requestHeadersToRemove.filter((name) => name.toLowerCase() !== header);
+  return {
+    ...answer,
+    requestHeaders: [...answer.requestHeaders, [header, value]],
+    requestHeadersToRemove: header === 'authorization' ? [...others, 'dpop'] : others,
   };
 }
 

@@ -1,3 +1,4 @@
+import type { UpstreamToken } from '../broker/types.js';
 import type { WorkloadIdentity } from '../identity/types.js';
 import type { BundleRevisions, HeaderPair, PolicyResult } from '../policy/types.js';
 import type { Transaction } from '../token/transaction-claims.js';
@@ -20,6 +21,8 @@ export interface Decision {
   readonly transaction?: Transaction;
   /** Present where a genuine token was refused since it is somebody else's. */
   readonly misuse?: Misuse;
+  /** Present where the upstream gets a token that a policy asked for. Its value goes into the answer, and nowhere else. */
+  readonly upstreamToken?: UpstreamToken;
   /** Its answer says what another one for the same token and result would not. */
   readonly singular?: true;
   /** Present once a policy was asked. */

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import type { Broker, BrokerOutcome, UpstreamToken } from '../broker/types.js';
 import { isRefusal, refuse, type Refusal } from '../errors/refusal.js';
 import type { IdentityVerifier, Workload, WorkloadIdentity } from '../identity/types.js';
-import type { Policy, PolicyResult } from '../policy/types.js';
+import type { Policy, PolicyResult, UpstreamTokenWish } from '../policy/types.js';
 import type { RevocationCheck } from '../revocation/types.js';
 import type { TransactionVerifier } from '../token/transaction.js';
 import type { Transaction } from '../token/transaction-claims.js';
@@ -12,7 +13,7 @@ import type {
   TokenVerifier,
   VerifiedToken,
 } from '../token/types.js';
-import { allow, deny } from './answer.js';
+import { allow, deny, withUpstreamToken } from './answer.js';
 import type { Challenge } from './challenge.js';
 import { within } from './deadline.js';
 import type { Allow, Decision, PolicyEvidence, StageTimings } from './decision.js';
@@ -43,6 +44,8 @@ export interface PipelineOptions {
   readonly dpop?: DpopTerms;
   /** Absent where no transaction tokens are looked at. */
   readonly transaction?: TransactionTerms | undefined;
+  /** Obtains what policies want for upstreams; absent where none may want anything. */
+  readonly broker?: Broker | undefined;
   /** The URL of the resource's metadata, for challenges (RFC 9728). */
   readonly resourceMetadata?: string | undefined;
   /** The policy in force, read once a decision: no decision sees two. Undefined until one has loaded. */
@@ -101,6 +104,7 @@ interface Progress {
   userToken?: VerifiedToken;
   misuse?: Misuse;
   policy?: PolicyEvidence;
+  upstreamToken?: UpstreamToken;
   singular?: true;
   /** Made once the route is known, and called for denials alone. */
   challenge?: (code: ReasonCode) => Challenge;
@@ -279,7 +283,10 @@ function withTransaction(
   const mode = route.transactionMode ?? terms?.mode ?? 'off';
   if (mode === 'off' || facts.http === undefined)
     return judge(options, progress, facts, policy, route, started);
-  const proceed = (verified: Transaction | undefined | Refusal<ReasonCode>, now: number): Decision => {
+  const proceed = (
+    verified: Transaction | undefined | Refusal<ReasonCode>,
+    now: number,
+  ): Decision | Promise<Decision> => {
     if (isRefusal(verified)) return stop(progress, verified);
     const revoked = verified && options.revocations?.token(verified, progress.identity!, progress.at);
     if (revoked) return stop(progress, refuse('transaction_token_invalid', revoked.detail));
@@ -309,10 +316,10 @@ function judge(
   policy: Policy,
   route: Route,
   started: number,
-): Decision {
+): Decision | Promise<Decision> {
   const identity = progress.identity!;
   const destination = options.destination(facts.destination);
-  const { id, token, transaction, userToken } = progress;
+  const { token, transaction, userToken } = progress;
   const input = policyInput(facts, identity, token, destination, transaction, userToken);
   const result = policy.evaluate(route.entrypoint, input, progress.at);
   progress.timings.policy = nanoseconds(performance.now() - started);
@@ -330,15 +337,57 @@ function judge(
     const detail = result.reason ?? result.reasons.join('; ');
     return stop(progress, refuse(denialReason(result, progress.token), detail), result);
   }
-  const subject = { id, identity, token, reason: 'allowed' as const, policyRevision: revision };
+  if (result.upstreamToken === undefined) return letThrough(options, progress, facts, result);
+  return obtainUpstreamToken(options, progress, facts, result, result.upstreamToken);
+}
+
+/** What the policy wants for the upstream: without it the request is not let through. */
+function obtainUpstreamToken(
+  options: PipelineOptions,
+  progress: Progress,
+  facts: RequestFacts,
+  result: PolicyResult,
+  wish: UpstreamTokenWish,
+): Decision | Promise<Decision> {
+  const { broker, revocations } = options;
+  if (broker === undefined || facts.http === undefined) {
+    const detail = broker ? 'a TCP connection has no header for a token' : 'there is no broker.servers';
+    return stop(progress, refuse('upstream_token_not_allowed', detail));
+  }
+  const { identity, token, at: now } = progress;
+  const { authorization, header } = facts;
+  const proceed = (obtained: BrokerOutcome | Refusal<'deadline_exceeded'>, then: number): Decision => {
+    if (isRefusal(obtained)) return stop(progress, obtained);
+    const revoked = token && then !== now ? revocations?.token(token, identity!, then) : undefined;
+    if (revoked) return stop(progress, revoked);
+    if (late(progress, then)) return tooLate(progress);
+    progress.upstreamToken = obtained;
+    return letThrough(options, progress, facts, result);
+  };
+  const obtained = broker.obtain({ wish, identity: identity!, token, authorization, header, now });
+  return settle<BrokerOutcome>(options, progress, obtained, 'the token for the upstream', proceed);
+}
+
+function letThrough(
+  options: PipelineOptions,
+  progress: Progress,
+  facts: RequestFacts,
+  result: PolicyResult,
+): Decision {
+  const { id, token, policy, upstreamToken } = progress;
+  const identity = progress.identity!;
+  const subject = { id, identity, token, reason: 'allowed' as const, policyRevision: policy?.revision };
   const nonce =
     token && options.dpop?.nonceRequired && isDpop(facts.authorization)
       ? options.dpop.nonce(progress.at)
       : undefined;
-  if (nonce === undefined)
+  if (nonce === undefined && upstreamToken === undefined)
     return new Decided(progress, 'allow', 'allowed', () => allow(facts, subject, result));
+  // Such an answer is for this request alone.
   progress.singular = true;
-  return new Decided(progress, 'allow', 'allowed', () => withNonce(allow(facts, subject, result), nonce));
+  return new Decided(progress, 'allow', 'allowed', () =>
+    withNonce(withUpstreamToken(allow(facts, subject, result), upstreamToken), nonce),
+  );
 }
 
 /** Who brought a token can bring a better one; who brought none is only denied. */
@@ -352,7 +401,8 @@ function denialReason(
 }
 
 /** RFC 9449 section 8.2: so that a client need not be refused to learn of the next one. */
-function withNonce(answer: Allow, nonce: string): Allow {
+function withNonce(answer: Allow, nonce: string | undefined): Allow {
+  if (nonce === undefined) return answer;
   return { ...answer, responseHeadersToAdd: [...answer.responseHeadersToAdd, ['dpop-nonce', nonce]] };
 }
 
@@ -400,13 +450,14 @@ class Decided implements Decision {
   readonly policy?: PolicyEvidence;
   readonly transaction?: Transaction;
   readonly misuse?: Misuse;
+  readonly upstreamToken?: UpstreamToken;
   readonly singular?: true;
   readonly detail?: string;
   #answer: Decision['answer'] | undefined;
   readonly #make: () => Decision['answer'];
 
   constructor(
-    { id, at, timings, identity, token, transaction, misuse, policy, singular }: Progress,
+    { id, at, timings, identity, token, transaction, misuse, policy, upstreamToken, singular }: Progress,
     readonly outcome: Decision['outcome'],
     readonly reason: ReasonCode,
     make: () => Decision['answer'],
@@ -420,6 +471,7 @@ class Decided implements Decision {
     if (transaction) this.transaction = transaction;
     if (misuse) this.misuse = misuse;
     if (policy) this.policy = policy;
+    if (upstreamToken) this.upstreamToken = upstreamToken;
     if (singular) this.singular = singular;
     if (detail !== undefined) this.detail = detail;
     this.#make = make;

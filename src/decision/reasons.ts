@@ -1,3 +1,4 @@
+import type { BrokerCode } from '../broker/types.js';
 import type { IdentityCode } from '../identity/types.js';
 import type { PolicyCode } from '../policy/types.js';
 import type { RevocationCode } from '../revocation/types.js';
@@ -25,7 +26,8 @@ export type ReasonCode =
   | TransactionCode
   | UserTokenCode
   | RevocationCode
-  | PolicyCode;
+  | PolicyCode
+  | BrokerCode;
 
 /** google.rpc.Code values that a decision can carry in `CheckResponse.status.code`. */
 export const GRPC = {
@@ -179,6 +181,12 @@ export const REASONS: { readonly [code in ReasonCode]: Reason } = {
   policy_error: engine,
   policy_result_invalid: engine,
   policy_unavailable: engine,
+
+  // The policy let the request through, and what it wanted for the upstream is not to be had.
+  upstream_token_not_allowed: engine,
+  upstream_token_subject_missing: policy,
+  upstream_token_refused: policy,
+  upstream_token_unavailable: unavailable,
 };
 
 /** Every code, in the order of the way of a request. */

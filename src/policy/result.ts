@@ -1,5 +1,5 @@
 import { refuse, type Refusal } from '../errors/refusal.js';
-import type { HeaderPair, PolicyResult, StepUp } from './types.js';
+import type { HeaderPair, PolicyResult, StepUp, UpstreamTokenWish } from './types.js';
 
 export interface ReadResultOptions {
   /** Lets `headers` hold `:path`, `:authority` and `host`. Default false. */
@@ -61,6 +61,7 @@ function readObject(result: RawResult, allowed: boolean, options: ReadResultOpti
   const dynamicMetadata = readMetadata(result);
   const reason = readString(result, 'reason');
   const stepUp = readStepUp(result);
+  const upstreamToken = readUpstreamToken(result);
   return {
     allowed,
     headers,
@@ -75,6 +76,7 @@ function readObject(result: RawResult, allowed: boolean, options: ReadResultOpti
     reasons: readStrings(result, 'reasons'),
     requiredScopes: readScopes(result),
     ...(stepUp !== undefined && { stepUp }),
+    ...(upstreamToken !== undefined && { upstreamToken }),
   };
 }
 
@@ -182,6 +184,19 @@ function readStepUp(result: RawResult): StepUp | undefined {
   if (acrValues.length === 0 && maxAge === undefined)
     throw new InvalidResult('step_up has neither acr_values nor max_age');
   return { acrValues, ...(maxAge !== undefined && { maxAge }) };
+}
+
+/** Ours alone, so that a member which is not known is an error of spelling. */
+function readUpstreamToken(result: RawResult): UpstreamTokenWish | undefined {
+  const wish = result.upstream_token;
+  if (wish === undefined) return undefined;
+  if (!isObject(wish)) throw new InvalidResult('upstream_token is not an object');
+  const { from, audience } = wish;
+  if (typeof from !== 'string') throw new InvalidResult('upstream_token: from is not a string');
+  if (typeof audience !== 'string') throw new InvalidResult('upstream_token: audience is not a string');
+  const unknown = Object.keys(wish).find((key) => !['from', 'audience', 'scopes'].includes(key));
+  if (unknown !== undefined) throw new InvalidResult(`upstream_token: ${quote(unknown)} is not known`);
+  return { from, audience, scopes: readWords(wish, 'scopes') };
 }
 
 /** What may stand between quotes, without the space that separates two of them. */

@@ -24,6 +24,16 @@ export interface PolicyResult {
   readonly requiredScopes: readonly string[];
   /** How the user has to have been authenticated for it: the answer becomes RFC 9470's challenge. */
   readonly stepUp?: StepUp;
+  /** A token that the upstream is to get. Means nothing in a denial. */
+  readonly upstreamToken?: UpstreamTokenWish;
+}
+
+/** What a policy asks of `broker.servers`. */
+export interface UpstreamTokenWish {
+  /** The server's name. */
+  readonly from: string;
+  readonly audience: string;
+  readonly scopes: readonly string[];
 }
 
 /** What a user's authentication lacks (RFC 9470 section 3); one of the two is there. */

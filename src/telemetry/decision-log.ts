@@ -94,7 +94,7 @@ export function decisionEvent(
   { decision, facts, trace: told, durations }: Observation,
   labels: { readonly [name: string]: string },
 ): { readonly [name: string]: unknown } {
-  const { policy, identity, token, transaction, misuse } = decision;
+  const { policy, identity, token, transaction, misuse, upstreamToken } = decision;
   const envoyInput = facts?.envoyInput ?? told;
   const attributes = envoyInput?.attributes as Attributes | undefined;
   const headers = attributes?.request?.http?.headers ?? {};
@@ -125,6 +125,13 @@ export function decisionEvent(
       txn: transaction.id,
       subject: transaction.subject,
       requesting_workload: transaction.requestingWorkload,
+    },
+    upstream_token: upstreamToken && {
+      from: upstreamToken.from,
+      audience: upstreamToken.audience,
+      scopes: list(upstreamToken.scopes),
+      obtained: upstreamToken.obtained,
+      expires_at: upstreamToken.expiresAt && new Date(upstreamToken.expiresAt).toISOString(),
     },
     theft: misuse && {
       presented_by: identity?.spiffeId,
@@ -202,6 +209,7 @@ function resultOf(result: NonNullable<NonNullable<Observation['decision']['polic
       max_age: result.stepUp.maxAge,
     },
     required_scopes: list(result.requiredScopes),
+    upstream_token: result.upstreamToken,
   };
 }
 

@@ -127,6 +127,12 @@ export function createMetrics(version: string, sources: FreshnessSources): Metri
     if (counts === undefined) uncounted.set(reason, (counts = { allow: 0, deny: 0 }));
     counts[outcome]++;
   };
+  const upstreamTokens = new Counter({
+    name: 'countersign_upstream_tokens_total',
+    help: 'Tokens given to upstreams, by the server of broker.servers, and whether it was asked for that request.',
+    labelNames: ['server', 'obtained'],
+    registers,
+  });
   new Counter({
     name: 'countersign_decisions_total',
     help: 'Decisions, by outcome and reason code.',
@@ -185,6 +191,8 @@ export function createMetrics(version: string, sources: FreshnessSources): Metri
   return {
     observe({ decision, durations }) {
       count(decision.outcome, decision.reason);
+      const { upstreamToken } = decision;
+      if (upstreamToken) upstreamTokens.inc({ server: upstreamToken.from, obtained: upstreamToken.obtained });
       duration.observe(0, durations.total / 1e9);
       stages.observe(STAGE.facts, durations.facts / 1e9);
       const { identity, token, policy } = decision.timings;

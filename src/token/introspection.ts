@@ -12,7 +12,13 @@ export type PostForm = (
     readonly body: string;
     readonly signal: AbortSignal;
   },
-) => Promise<{ readonly status: number; readonly body: string }>;
+) => Promise<{
+  readonly status: number;
+  /** Empty with statuses that nobody reads the body of. */
+  readonly body: string;
+  /** `content-type` */
+  readonly type?: string | undefined;
+}>;
 
 export interface IntrospectionOptions {
   readonly issuer: string;

@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { exportJWK, generateKeyPair } from 'jose';
+import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import Provider from 'oidc-provider';
+import { addCustomGrants, CUSTOM_GRANTS } from './custom-grants.js';
 
 /**
  * An authorization server that others wrote, on loopback: client credentials, DPoP with nonces, bound certificates,
@@ -22,16 +23,32 @@ export const OPAQUE_RESOURCE = 'https://billing.example.org';
 
 const CALLBACK = 'https://shop.example.org/callback';
 
+/** Who asks for tokens by grants that the package leaves to its users. */
+export interface CustomClients {
+  /** The public key of the client `broker`, which shows who it is by private_key_jwt. */
+  readonly broker?: object | undefined;
+  /** That of JWT-SVIDs, which client `spiffe://example.org/countersign` shows who it is by. */
+  readonly svids?: object | undefined;
+}
+
 /**
  * Clients `proving`, `certified`, `plain`, `countersign` and `shop` have the secret `secret`; tokens are for whichever
  * resource they ask for.
  */
-export async function startAuthorizationServer(): Promise<AuthorizationServer> {
+export async function startAuthorizationServer({
+  broker,
+  svids,
+}: CustomClients = {}): Promise<AuthorizationServer> {
   let handle: RequestListener = (_, response) => response.writeHead(503).end();
   const server = createServer((request, response) => handle(request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  handle = new Provider(issuer, await configuration()).callback();
+  const { privateKey } = await generateKeyPair('ES256', { extractable: true });
+  const jwk = await exportJWK(privateKey);
+  const provider = new Provider(issuer, configuration(jwk, { broker, svids }));
+  const { d: _, ...publicJwk } = jwk;
+  addCustomGrants(provider, issuer, { signing: { publicJwk }, svids });
+  handle = provider.callback();
 
   async function send(path: string, client: string, form: Record<string, string>) {
     const body = new URLSearchParams({ client_id: client, client_secret: 'secret', ...form });
@@ -103,8 +120,7 @@ async function authorize(issuer: string, user: string, query: Record<string, str
   throw new Error('the login never came to an end');
 }
 
-async function configuration(): Promise<object> {
-  const { privateKey } = await generateKeyPair('ES256', { extractable: true });
+function configuration(key: JWK, { broker, svids }: CustomClients): object {
   const client = (id: string, more: object) => ({
     client_id: id,
     client_secret: 'secret',
@@ -116,19 +132,29 @@ async function configuration(): Promise<object> {
     ...more,
   });
   return {
-    jwks: { keys: [{ ...(await exportJWK(privateKey)), kid: 'k1', alg: 'ES256', use: 'sig' }] },
+    jwks: { keys: [{ ...key, kid: 'k1', alg: 'ES256', use: 'sig' }] },
     clients: [
       client('proving', { dpop_bound_access_tokens: true }),
       client('certified', { tls_client_certificate_bound_access_tokens: true }),
       client('plain', {}),
       client('countersign', { grant_types: [] }),
+      ...Object.entries({ broker, 'spiffe://example.org/countersign': svids }).flatMap(([id, key]) =>
+        key === undefined
+          ? []
+          : client(id, {
+              client_secret: undefined,
+              token_endpoint_auth_method: 'private_key_jwt',
+              grant_types: ['client_credentials', ...CUSTOM_GRANTS],
+              jwks: { keys: [key] },
+            }),
+      ),
       client('shop', {
         grant_types: ['authorization_code'],
         redirect_uris: [CALLBACK],
         response_types: ['code'],
       }),
     ],
-    scopes: ['openid', 'orders:read'],
+    scopes: ['openid', 'orders:read', 'billing:read', 'billing:write'],
     features: {
       devInteractions: { enabled: true },
       introspection: { enabled: true, allowedPolicy: () => true },
@@ -138,7 +164,7 @@ async function configuration(): Promise<object> {
       resourceIndicators: {
         enabled: true,
         getResourceServerInfo: (_: unknown, resource: string) => ({
-          scope: 'orders:read',
+          scope: 'orders:read billing:read',
           audience: resource,
           accessTokenFormat: resource === OPAQUE_RESOURCE ? 'opaque' : 'jwt',
           accessTokenTTL: 300,

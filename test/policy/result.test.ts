@@ -108,6 +108,11 @@ describe("a policy's result", () => {
     ['reasons', 'x', 'reasons is not an array'],
     ['reasons', ['x', null], 'reasons[1] is not a string'],
     ['required_scopes', { a: 1 }, 'required_scopes is not an array'],
+    ['upstream_token', 'idp', 'upstream_token is not an object'],
+    ['upstream_token', { audience: 'a' }, 'upstream_token: from is not a string'],
+    ['upstream_token', { from: 'idp' }, 'upstream_token: audience is not a string'],
+    ['upstream_token', { from: 'idp', audience: 'a', scope: 'b' }, 'upstream_token: "scope" is not known'],
+    ['upstream_token', { from: 'idp', audience: 'a', scopes: [1] }, 'scopes[0] is not a string'],
     ['required_scopes', [1], 'required_scopes[0] is not a string'],
   ])('is refused whole when %s is %j', (key, value, detail) => {
     for (const allowed of [true, false]) expect(read({ allowed, [key]: value })).toBe(detail);

@@ -5,5 +5,12 @@ declare module 'oidc-provider' {
   export default class Provider {
     constructor(issuer: string, configuration: object);
     callback(): RequestListener;
+    registerGrantType(
+      name: string,
+      handler: (context: never) => Promise<void>,
+      parameters: readonly string[],
+    ): void;
+    readonly AccessToken: new (token: object) => { resourceServer: object; save(): Promise<string> };
+    readonly ResourceServer: new (identifier: string, data: object) => object;
   }
 }

@@ -83,16 +83,19 @@ export async function startBundles(config: Config, options: PartOptions): Promis
 }
 
 /** What the Workload API is asked for: trust bundles, and SVIDs that this server proves itself with. */
-export function agentUses({ identity, listen, token }: Config): {
+export function agentUses({ identity, listen, token, broker }: Config): {
   readonly forBundles: boolean;
   readonly forItself: boolean;
 } {
   const { trust_domains: domains, workload_api: api } = identity;
+  const servers = Object.values(broker?.servers ?? {});
+  const clients = [...token.issuers.map(({ introspection }) => introspection), ...servers];
   return {
     forBundles: api.federated === 'all' || Object.values(domains).some(({ workload_api: asked }) => asked),
     forItself:
       listen.tls?.workload_api === true ||
-      token.issuers.some(({ introspection: asked }) => asked?.client_authentication.workload_api === true),
+      servers.some(({ grant, assertion }) => grant === 'jwt_bearer' && assertion !== 'callers') ||
+      clients.some((client) => client?.client_authentication.workload_api === true),
   };
 }
 

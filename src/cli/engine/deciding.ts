@@ -70,6 +70,7 @@ export async function startDeciding(config: Config, options: DecidingOptions): P
     binding: config.token.binding,
     dpop: sources.tokens.dpop,
     transaction: sources.tokens.transaction,
+    broker: sources.broker,
     resourceMetadata: config.token.resource_metadata,
     policy: () => policies.current(),
     entrypoint: config.policy.entrypoint,

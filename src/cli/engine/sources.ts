@@ -1,6 +1,8 @@
 import type { AdminOptions } from '../../admin/http.js';
 import type { Config } from '../../config/schema.js';
 import type { FreshnessSources } from '../../telemetry/metrics.js';
+import type { Broker } from '../../broker/types.js';
+import { startBroker } from './broker.js';
 import { startEndpoint, type EndpointPart } from './endpoint.js';
 import { startIdentity, type IdentityPart } from './identity.js';
 import type { EnginePart, PartOptions } from './part.js';
@@ -14,6 +16,7 @@ export interface Sources {
   readonly identity: IdentityPart;
   readonly tokens: TokensPart;
   readonly revocation: RevocationPart;
+  readonly broker: Broker | undefined;
   readonly endpoint: EndpointPart;
   /** All of them, in the order in which they are told. */
   readonly parts: readonly EnginePart[];
@@ -43,6 +46,7 @@ export async function startSources(config: Config, options: PartOptions): Promis
     identity,
     tokens,
     revocation,
+    broker: startBroker(config, options, identity),
     endpoint,
     parts,
     freshness: {
