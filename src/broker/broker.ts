@@ -54,7 +54,12 @@ export function createBroker({ servers, capacity, maxBytes }: BrokerOptions): Br
   const byName = new Map(servers.map((server) => [server.name, server]));
   const kept = new LRUCache<string, Kept>({ max: capacity });
 
-  function keep(server: BrokerServer, question: TokenQuestion, limit: number, answer: ObtainedToken): UpstreamToken {
+  function keep(
+    server: BrokerServer,
+    question: TokenQuestion,
+    limit: number,
+    answer: ObtainedToken,
+  ): UpstreamToken {
     const { token: text, expiresAt } = answer;
     const token: UpstreamToken = {
       header: server.header,
@@ -88,7 +93,8 @@ export function createBroker({ servers, capacity, maxBytes }: BrokerOptions): Br
   return {
     obtain(request) {
       const server = byName.get(request.wish.from);
-      if (server === undefined) return refuse('upstream_token_not_allowed', 'broker.servers has none of that name');
+      if (server === undefined)
+        return refuse('upstream_token_not_allowed', 'broker.servers has none of that name');
       const question = questionOf(server, request, maxBytes);
       if (isRefusal(question)) return question;
       // RFC 8693 section 2.2.1 leaves it open: what was exchanged must not outlive what it was exchanged for.
@@ -111,13 +117,17 @@ function questionOf(
   maxBytes: number,
 ): TokenQuestion | Refusal<BrokerCode> {
   if (!server.audiences.has(wish.audience))
-    return refuse('upstream_token_not_allowed', `the audience is none of broker.servers.${server.name}.audiences`);
+    return refuse(
+      'upstream_token_not_allowed',
+      `the audience is none of broker.servers.${server.name}.audiences`,
+    );
   if (!wish.scopes.every((scope) => server.scopes.has(scope)))
     return refuse('upstream_token_not_allowed', `a scope is none of broker.servers.${server.name}.scopes`);
   const scopes = [...new Set(wish.scopes)].sort();
   const subject = subjectOf(server.subject, token !== undefined, authorization, header, maxBytes);
   if (isRefusal(subject)) return subject;
   const key = JSON.stringify([
+    server.name,
     identity.spiffeId,
     token?.issuer ?? '',
     token?.subject ?? '',

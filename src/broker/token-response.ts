@@ -43,7 +43,11 @@ const ACCESS_TOKENS = [
  * @param now milliseconds since the epoch at which it was asked for
  * @returns what is wrong, without anything of the token
  */
-export function readTokenResponse(response: TokenResponse, asked: Asked, now: number): ObtainedToken | string {
+export function readTokenResponse(
+  response: TokenResponse,
+  asked: Asked,
+  now: number,
+): ObtainedToken | string {
   const { access_token: token, token_type: type, expires_in: seconds, scope } = response;
   if (type.toLowerCase() !== 'bearer') return 'token_type is not Bearer';
   if (token.length > MOST_BYTES) return `the token is longer than ${MOST_BYTES} bytes`;
@@ -60,7 +64,12 @@ export function readTokenResponse(response: TokenResponse, asked: Asked, now: nu
 }
 
 /** What the token says of itself, where it is a JWT: it is not ours to verify, but what it says against itself counts. */
-function held(token: string, audience: string, said: number | undefined, now: number): ObtainedToken | string {
+function held(
+  token: string,
+  audience: string,
+  said: number | undefined,
+  now: number,
+): ObtainedToken | string {
   const jws = readJws(token);
   if (isRefusal(jws)) return { token, obtainedAt: now, ...(said !== undefined && { expiresAt: said }) };
   const { aud, exp } = jws.payload;

@@ -73,7 +73,9 @@ const RENEWED_AFTER = 0.75;
  * What asks one server: once for all that want the same at the same time, again ahead of a token's end, and not at all for a
  * while after it failed to answer. Never rejects.
  */
-export function createTokenSource(options: TokenSourceOptions): (question: TokenQuestion) => Promise<TokenAnswer> {
+export function createTokenSource(
+  options: TokenSourceOptions,
+): (question: TokenQuestion) => Promise<TokenAnswer> {
   const { now, terms, timeout } = options;
   const throttle = createThrottle({
     concurrency: options.concurrency,

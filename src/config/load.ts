@@ -85,11 +85,22 @@ function resolvePaths(config: Config, folder: string): Config {
       issuers: config.token.issuers.map((issuer) => ({
         ...issuer,
         ...(issuer.jwks !== undefined && { jwks: isFilePath(issuer.jwks) ? at(issuer.jwks) : issuer.jwks }),
-        ...(issuer.introspection && { introspection: resolveIntrospection(issuer.introspection, at) }),
+        ...(issuer.introspection && { introspection: resolveCredentials(issuer.introspection, at) }),
       })),
     },
     revocation: resolveRevocationPaths(config.revocation, at),
     policy: resolvePolicyPaths(config.policy, at),
+    ...(config.broker && {
+      broker: {
+        ...config.broker,
+        servers: Object.fromEntries(
+          Object.entries(config.broker.servers).map(([name, server]) => [
+            name,
+            resolveCredentials(server, at),
+          ]),
+        ),
+      },
+    }),
   };
 }
 
@@ -182,14 +193,14 @@ function resolvePolicyPaths(policy: Config['policy'], at: At): Config['policy'] 
   };
 }
 
-function resolveIntrospection(
-  introspection: NonNullable<IssuerConfig['introspection']>,
-  at: At,
-): NonNullable<IssuerConfig['introspection']> {
-  const { ca, client_authentication: authentication } = introspection;
+type OwnCredentials = Pick<NonNullable<IssuerConfig['introspection']>, 'ca' | 'client_authentication'>;
+
+/** What this server proves itself with to another one. */
+function resolveCredentials<T extends OwnCredentials>(client: T, at: At): T {
+  const { ca, client_authentication: authentication } = client;
   const { secret_file: secret, private_key: key, certificate } = authentication;
   return {
-    ...introspection,
+    ...client,
     ...(ca !== undefined && { ca: at(ca) }),
     client_authentication: {
       ...authentication,

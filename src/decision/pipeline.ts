@@ -358,8 +358,13 @@ function obtainUpstreamToken(
   const { authorization, header } = facts;
   const proceed = (obtained: BrokerOutcome | Refusal<'deadline_exceeded'>, then: number): Decision => {
     if (isRefusal(obtained)) return stop(progress, obtained);
-    const revoked = token && then !== now ? revocations?.token(token, identity!, then) : undefined;
-    if (revoked) return stop(progress, revoked);
+    // Whatever let the request through may have been taken back while it waited.
+    const { userToken, transaction } = progress;
+    const brought = then === now ? [] : [token, userToken, transaction].filter((one) => one !== undefined);
+    for (const one of brought) {
+      const revoked = revocations?.token(one, identity!, then);
+      if (revoked) return stop(progress, revoked);
+    }
     if (late(progress, then)) return tooLate(progress);
     progress.upstreamToken = obtained;
     return letThrough(options, progress, facts, result);

@@ -81,6 +81,25 @@ describe('a token for an upstream', () => {
     expect(obtain()).toMatchObject({ value: 'Bearer token-1' });
   });
 
+  test('is never given as that of another server, with the same audience and scopes', async () => {
+    const ask = (token: string) => () => ({ token, obtainedAt: NOW, expiresAt: NOW + 300_000 });
+    const server = { subject: { kind: 'none' }, audiences: new Set([WISH.audience]), scopes: new Set(WISH.scopes), terms: TERMS } as const; // prettier-ignore
+    const broker = createBroker({
+      servers: [
+        { ...server, name: 'one', header: 'authorization', ask: ask('from-one') },
+        { ...server, name: 'two', header: 'x-two', ask: ask('from-two') },
+      ],
+      capacity: 100,
+      maxBytes: 8192,
+    });
+    const obtain = (from: string) =>
+      broker.obtain({ wish: { ...WISH, from }, identity: frontend, token: ordersToken, authorization: [], header: () => [], now: NOW }); // prettier-ignore
+    for (let n = 0; n < 2; n++) {
+      expect(await obtain('one')).toMatchObject({ value: 'Bearer from-one', header: 'authorization' });
+      expect(await obtain('two')).toMatchObject({ value: 'Bearer from-two', header: 'x-two' });
+    }
+  });
+
   test('does not depend on how scopes are listed', async () => {
     const { obtain, asked } = setUp();
     await obtain({ wish: { ...WISH, scopes: ['billing:write', 'billing:read', 'billing:write'] } });

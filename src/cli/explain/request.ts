@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { CompactSign, exportJWK, generateKeyPair } from 'jose';
 import type { Config } from '../../config/schema.js';
 import type { Decision } from '../../decision/decision.js';
+import { localHub, type Hub } from '../../feed/feed.js';
 import { createPipeline } from '../../decision/pipeline.js';
 import { mintTrustDomain, type Svid, type TrustDomain } from '../../demo/trust-domain.js';
 import { toFacts } from '../../envoy/facts.js';
@@ -17,6 +18,7 @@ import { parseExact, stringifyExact, type ExactJson } from '../../json/exact.js'
 import type { Policy } from '../../policy/types.js';
 import { parseKeySet } from '../../jws/key-set.js';
 import { createTokenVerifier } from '../../token/verifier.js';
+import { startBroker } from '../engine/broker.js';
 import { Failure } from '../failure.js';
 import { issuerRules, type IssuerRules } from '../issuer-rules.js';
 
@@ -111,6 +113,7 @@ export async function decideRequest(
       now: () => now,
     }),
     tokenMode: config?.token.mode ?? 'required',
+    broker: config && unaskedBroker(config, now),
     policy: () => policy,
     entrypoint,
     now: () => now,
@@ -118,6 +121,13 @@ export async function decideRequest(
   const check = checkRequest(request, svid, token?.jwt);
   const decision = await pipeline.decide(toFacts(check), { deadline: Infinity });
   return { decision, filledIn: token?.filledIn ?? [] };
+}
+
+/** Holds what a policy wants for the upstream to the configuration, and asks no server for it. */
+function unaskedBroker(config: Config, now: number) {
+  const given = { token: 'not-obtained', obtainedAt: now };
+  const hub: Hub = { ...localHub, service: () => () => given as never };
+  return startBroker(config, { hub, now: () => now }, {});
 }
 
 /**
