@@ -391,7 +391,7 @@ describe('an unknown key', () => {
     [
       'that merges, as YAML 1.1 did',
       rest('<<: { workers: 1 }'),
-      '10:1 ["<<"]: is not a key; the keys here are listen, identity, token, revocation, workers, policy, decision_log, log, shutdown_grace',
+      '10:1 ["<<"]: is not a key; the keys here are listen, identity, token, revocation, workers, policy, broker, decision_log, log, shutdown_grace',
     ],
   ])('%s is refused, with what was meant', (_, text, problem) => {
     expect(reported(text)).toEqual([problem]);

@@ -1,3 +1,4 @@
+import type { UpstreamToken } from '../../src/broker/types.js';
 import type { RequestFacts } from '../../src/decision/facts.js';
 import type { PipelineOptions } from '../../src/decision/pipeline.js';
 import { createPipeline } from '../../src/decision/pipeline.js';
@@ -85,3 +86,21 @@ export function pipeline(overrides: Partial<PipelineOptions> = {}) {
     ...overrides,
   });
 }
+
+/** What a policy may ask for its upstream. */
+export const wish = { from: 'idp', audience: 'https://billing.example.org', scopes: ['billing:read'] };
+
+/** What is obtained then. */
+export const upstreamToken: UpstreamToken = {
+  header: 'authorization',
+  value: 'Bearer s3cret-token',
+  ...wish,
+  obtained: 'server',
+  expiresAt: NOW + 300_000,
+};
+
+/** A pipeline whose policy wants that, and which obtains it. */
+export const brokered: Partial<PipelineOptions> = {
+  policy: () => policy(() => ({ ...permit, upstreamToken: wish })),
+  broker: { obtain: () => upstreamToken },
+};

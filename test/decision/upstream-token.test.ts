@@ -1,19 +1,11 @@
 import { refuse } from '../../src/errors/refusal.js';
-import type { Broker, BrokerRequest, UpstreamToken } from '../../src/broker/types.js';
+import type { Broker, BrokerRequest } from '../../src/broker/types.js';
 import { createDecisionEncoder } from '../../src/envoy/encode-decision.js';
 import type { PipelineOptions } from '../../src/decision/pipeline.js';
 import { createDecisionLog } from '../../src/telemetry/decision-log.js';
-import { facts, frontend, NOW, ordersToken, permit, pipeline, policy } from './fakes.js';
+import { facts, frontend, NOW, ordersToken, permit, pipeline, policy, upstreamToken, wish } from './fakes.js';
 
 const open = { deadline: Infinity };
-const wish = { from: 'idp', audience: 'https://billing.example.org', scopes: ['billing:read'] };
-const upstreamToken: UpstreamToken = {
-  header: 'authorization',
-  value: 'Bearer s3cret-token',
-  ...wish,
-  obtained: 'server',
-  expiresAt: NOW + 300_000,
-};
 
 /** A pipeline whose policy wants a token for the upstream. */
 function setUp(outcome: ReturnType<Broker['obtain']>, more: Partial<PipelineOptions> = {}, result = {}) {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createDecisionLog } from '../../src/telemetry/decision-log.js';
 import { createMask } from '../../src/telemetry/masking.js';
 import { refuse } from '../../src/errors/refusal.js';
-import { ordersToken, permit, policy } from '../decision/fakes.js';
+import { brokered, ordersToken, permit, policy } from '../decision/fakes.js';
 import { checkRequest, observe, Sink } from '../telemetry/observations.js';
 
 const page = await readFile(new URL('../../docs/decision-log.md', import.meta.url), 'utf8');
@@ -36,6 +36,7 @@ async function events() {
   };
   const told = { verifier: { verify: () => transaction }, mode: 'required' as const };
   log.record(await observe(checkRequest({ headers }), { transaction: told }));
+  log.record(await observe(checkRequest({ headers }), brokered));
   const misuse = { token: ordersToken, boundBy: 'dpop' as const, boundTo: 'x' };
   log.record(
     await observe(checkRequest({ headers }), {

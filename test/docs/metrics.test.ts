@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { createMetrics } from '../../src/telemetry/metrics.js';
+import { brokered } from '../decision/fakes.js';
 import { observe } from '../telemetry/observations.js';
 
 const page = await readFile(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
@@ -32,6 +33,7 @@ describe('docs/metrics.md', () => {
     metrics.policy.refused('b', 'bundle_unsigned');
     for (const result of ['updated', 'unchanged', 'failed'] as const) metrics.policy.requested('b', result);
     metrics.observe(await observe());
+    metrics.observe(await observe(undefined, brokered));
     const text = await metrics.text();
     const rows = [...page.matchAll(/^\| `(countersign_\w+)` \| \w+ \| (.*?) \|/gm)];
     for (const [, name, column] of rows) {

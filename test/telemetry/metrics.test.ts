@@ -1,7 +1,7 @@
 import { REASON_CODES } from '../../src/decision/reasons.js';
 import { refuse } from '../../src/errors/refusal.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
-import { frontend, NOW } from '../decision/fakes.js';
+import { brokered, frontend, NOW } from '../decision/fakes.js';
 import { checkRequest, observe } from './observations.js';
 
 /** The sample lines of our own metrics, by name and labels. */
@@ -35,6 +35,7 @@ describe('metrics', () => {
   test('are these, of these types and with these labels, and no others of ours', async () => {
     const { metrics } = setUp();
     metrics.observe(await observe());
+    metrics.observe(await observe(undefined, brokered));
     metrics.policy.refused('authz', 'bundle_unsigned');
     metrics.policy.requested('authz', 'failed');
     const text = await metrics.text();
@@ -71,6 +72,7 @@ describe('metrics', () => {
       'countersign_svid_expiry_timestamp_seconds gauge',
       'countersign_trust_bundle_last_success_timestamp_seconds gauge trust_domain',
       'countersign_trust_bundle_unavailable gauge trust_domain',
+      'countersign_upstream_tokens_total counter server obtained',
       'countersign_workload_api_last_message_timestamp_seconds gauge stream',
     ]);
     expect(text).toMatch(/^process_cpu_seconds_total /m);
