@@ -13,7 +13,10 @@ export interface Challenge {
   readonly resourceMetadata?: string | undefined;
 }
 
-const BEARER: Challenge = { schemes: ['Bearer'], algorithms: '' };
+/** Each is one object, so that challenges can be told apart without a look at the words. */
+export const SCHEMES = { bearer: ['Bearer'], dpop: ['DPoP'], either: ['DPoP', 'Bearer'] } as const;
+
+const BEARER: Challenge = { schemes: SCHEMES.bearer, algorithms: '' };
 
 /** Errors that are told to the client in a challenge; for the others no other token would help. */
 const CHALLENGED: ReadonlySet<AnswerError> = new Set([

@@ -3,6 +3,7 @@ import type { WorkloadIdentity } from '../identity/types.js';
 import type { BundleRevisions, HeaderPair, PolicyResult } from '../policy/types.js';
 import type { Transaction } from '../token/transaction-claims.js';
 import type { Misuse, VerifiedToken } from '../token/types.js';
+import type { Challenge } from './challenge.js';
 import type { GrpcStatus, ReasonCode } from './reasons.js';
 
 /** One answer to one request, with all that the answer and the log need. */
@@ -23,6 +24,8 @@ export interface Decision {
   readonly misuse?: Misuse;
   /** Present where the upstream gets a token that a policy asked for. Its value goes into the answer, and nowhere else. */
   readonly upstreamToken?: UpstreamToken;
+  /** How a denial tells the client what would do. */
+  readonly challenge?: Challenge;
   /** Its answer says what another one for the same token and result would not. */
   readonly singular?: true;
   /** Present once a policy was asked. */

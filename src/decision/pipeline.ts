@@ -14,7 +14,7 @@ import type {
   VerifiedToken,
 } from '../token/types.js';
 import { allow, deny, withUpstreamToken } from './answer.js';
-import type { Challenge } from './challenge.js';
+import { SCHEMES, type Challenge } from './challenge.js';
 import { within } from './deadline.js';
 import type { Allow, Decision, PolicyEvidence, StageTimings } from './decision.js';
 import type { RequestFacts } from './facts.js';
@@ -416,7 +416,7 @@ function stop(progress: Progress, refusal: Refusal<ReasonCode>, result?: PolicyR
   const challenge = progress.challenge?.(refusal.code);
   const subject = { id, identity, token, reason: refusal.code, policyRevision: policy?.revision, challenge };
   const detail = refusal.detail === '' ? undefined : refusal.detail;
-  return new Decided(progress, 'deny', refusal.code, () => deny(subject, result), detail);
+  return new Decided(progress, 'deny', refusal.code, () => deny(subject, result), detail, challenge);
 }
 
 /** What the client of a denial is told would do: RFC 9449 section 7.1 has challenges for both schemes side by side. */
@@ -427,14 +427,14 @@ function challengeOf(
   route: Route,
 ): Challenge {
   const resourceMetadata = route.resourceMetadata ?? general;
-  if (dpop === undefined) return { schemes: ['Bearer'], algorithms: '', resourceMetadata };
+  if (dpop === undefined) return { schemes: SCHEMES.bearer, algorithms: '', resourceMetadata };
   const asked = route.binding ?? binding ?? 'optional';
   const proving = code.startsWith('dpop_') || isDpop(authorization);
   const either = asked === 'required' && !proving;
   const nonce =
     code === 'dpop_nonce_required' || (proving && dpop.nonceRequired) ? dpop.nonce(now()) : undefined;
   return {
-    schemes: either ? ['DPoP', 'Bearer'] : proving || asked === 'dpop' ? ['DPoP'] : ['Bearer'],
+    schemes: either ? SCHEMES.either : proving || asked === 'dpop' ? SCHEMES.dpop : SCHEMES.bearer,
     algorithms: dpop.algorithms,
     nonce,
     resourceMetadata,
@@ -456,6 +456,7 @@ class Decided implements Decision {
   readonly transaction?: Transaction;
   readonly misuse?: Misuse;
   readonly upstreamToken?: UpstreamToken;
+  readonly challenge?: Challenge;
   readonly singular?: true;
   readonly detail?: string;
   #answer: Decision['answer'] | undefined;
@@ -467,6 +468,7 @@ class Decided implements Decision {
     readonly reason: ReasonCode,
     make: () => Decision['answer'],
     detail?: string,
+    challenge?: Challenge,
   ) {
     this.id = id;
     this.at = at;
@@ -477,6 +479,7 @@ class Decided implements Decision {
     if (misuse) this.misuse = misuse;
     if (policy) this.policy = policy;
     if (upstreamToken) this.upstreamToken = upstreamToken;
+    if (challenge) this.challenge = challenge;
     if (singular) this.singular = singular;
     if (detail !== undefined) this.detail = detail;
     this.#make = make;

@@ -3,14 +3,22 @@ import type { Decision, PolicyEvidence } from '../decision/decision.js';
 import { encodeCheckResponse } from './encode-response.js';
 import { toCheckResponse } from './response.js';
 
-/** Answers that are kept, of about 1 KiB each. */
+/** Answers of each outcome that are kept, of about 1 KiB each. */
 const MOST = 1_000;
 
-/** An answer that may be given again, and what it depends on besides the token (or the identity without one). */
+/** What an answer depends on, the decision's id aside. Parts that are equal are the same object here. */
+interface Kind {
+  readonly identity: Decision['identity'] | undefined;
+  readonly token: Decision['token'] | undefined;
+  readonly result: PolicyEvidence['result'] | undefined;
+  readonly revision: string | undefined;
+  readonly reason: Decision['reason'];
+  readonly challenge: Decision['challenge'] | undefined;
+}
+
+/** An answer that may be given again. */
 interface Prepared {
-  readonly identity: NonNullable<Decision['identity']>;
-  readonly result: NonNullable<PolicyEvidence['result']>;
-  readonly revision: string;
+  readonly kind: Kind;
   /** Its bytes, and where in them the decision's id stands. Undefined until it has been given twice. */
   wire?: { readonly bytes: Buffer; readonly places: readonly number[] } | undefined;
 }
@@ -18,25 +26,27 @@ interface Prepared {
 /**
  * Makes the function that writes a decision as a CheckResponse.
  *
- * What lets a request through says who asks, what the policy said and which decision it was. So for the same identity,
- * token and result only the id is another one: such answers are written once and then copied, with the id put in. The
+ * An answer says who asks, what the policy said, why, and which decision it was. So for the same identity, token, result,
+ * reason and challenge only the id is another one: such answers are written once and then copied, with the id put in. The
  * stages hand out the same objects for the same certificate, token and result, which makes that a look-up.
  *
- * Not so where the client sent headers of ours, since the answer removes each by its name, and where the answer holds
- * something else that is this request's own.
+ * Not so where the answer holds something that is this request's own: a nonce, a token for the upstream, headers of ours that
+ * the client sent and that are removed by their names.
  */
 export function createDecisionEncoder(): (decision: Decision, forgedHeaders: readonly string[]) => Buffer {
-  const prepared = new LRUCache<object, Prepared>({ max: MOST });
+  const prepared = {
+    allow: new LRUCache<object, Prepared>({ max: MOST }),
+    deny: new LRUCache<object, Prepared>({ max: MOST }),
+  };
 
   return (decision, forgedHeaders) => {
-    const { outcome, identity, token, policy, singular } = decision;
-    if (outcome !== 'allow' || singular || forgedHeaders.length > 0 || !identity || !policy?.result)
-      return encode(decision);
-    const { result, revision } = policy;
+    const { outcome, identity, token, policy, reason, challenge } = decision;
     const subject = token ?? identity;
-    const known = prepared.get(subject);
-    if (known?.identity !== identity || known.result !== result || known.revision !== revision) {
-      prepared.set(subject, { identity, result, revision });
+    if (subject === undefined || isOfOneRequest(decision, forgedHeaders)) return encode(decision);
+    const known = prepared[outcome].get(subject);
+    const kind = { identity, token, result: policy?.result, revision: policy?.revision, reason, challenge };
+    if (known === undefined || !alike(known.kind, kind)) {
+      prepared[outcome].set(subject, { kind });
       return encode(decision);
     }
     if (known.wire !== undefined) return withId(known.wire, decision.id);
@@ -44,6 +54,24 @@ export function createDecisionEncoder(): (decision: Decision, forgedHeaders: rea
     known.wire = { bytes: Buffer.from(bytes), places: placesOf(decision.id, bytes) };
     return bytes;
   };
+}
+
+function isOfOneRequest(decision: Decision, forgedHeaders: readonly string[]): boolean {
+  if (decision.outcome === 'deny') return decision.challenge?.nonce !== undefined;
+  return decision.singular === true || forgedHeaders.length > 0;
+}
+
+function alike(one: Kind, other: Kind): boolean {
+  return (
+    one.identity === other.identity &&
+    one.token === other.token &&
+    one.result === other.result &&
+    one.revision === other.revision &&
+    one.reason === other.reason &&
+    one.challenge?.schemes === other.challenge?.schemes &&
+    one.challenge?.algorithms === other.challenge?.algorithms &&
+    one.challenge?.resourceMetadata === other.challenge?.resourceMetadata
+  );
 }
 
 function encode(decision: Decision): Buffer {

@@ -39,6 +39,26 @@ test('an answer with the next nonce of a client is written for it alone', () => 
   }
 });
 
+test('a denial that was given before is given with the id of its own decision, in its body, too', () => {
+  const encode = createDecisionEncoder();
+  const denied = () => decide({ token: { verify: () => refuse('token_missing', 'none') } });
+  for (let n = 0; n < 4; n++) {
+    const decision = denied();
+    const bytes = encode(decision, [`x-countersign-${n}`]);
+    expect(bytes).toEqual(afresh(decision));
+    expect(bytes.toString('latin1').split(decision.id)).toHaveLength(4); // body, header and metadata
+  }
+});
+
+test('a denial with a nonce is written for its client alone', () => {
+  const encode = createDecisionEncoder();
+  let made = 0;
+  const dpop = { algorithms: 'ES256', nonceRequired: true, nonce: () => `n0nce-${++made}` };
+  const token = { verify: () => refuse('dpop_nonce_required', 'none') };
+  for (let n = 1; n < 5; n++)
+    expect(encode(decide({ dpop, token }), []).toString('latin1')).toContain(`n0nce-${n}`);
+});
+
 test('whoever changes an answer that was handed out changes no later one', () => {
   const encode = createDecisionEncoder();
   for (let n = 0; n < 4; n++) {
@@ -56,6 +76,14 @@ test('in any order of identities, tokens, results, revisions and forged headers 
     permit,
     { ...permit, headers: [['x-tenant', 'a']] as const },
     { ...permit, allowed: false },
+    { ...permit, allowed: false, requiredScopes: ['orders:write'], body: 'no' },
+  ];
+  const dpop = { algorithms: 'ES256', nonceRequired: false, nonce: () => 'n0nce' };
+  const challenges = [
+    {},
+    { dpop },
+    { dpop, binding: 'dpop' as const },
+    { resourceMetadata: 'https://rs.example.org/m' },
   ];
   const pick = <T>(of: readonly T[]): T => of[Math.floor(Math.random() * of.length)]!;
   const encode = createDecisionEncoder();
@@ -63,7 +91,8 @@ test('in any order of identities, tokens, results, revisions and forged headers 
     const [identity, token, result] = [pick(identities), pick(tokens), pick(results)];
     const forged = pick([[], [], [`x-countersign-${randomUUID()}`]]);
     const inForce = policy(() => result, pick(['r1', 'r2']));
-    const parts = { tokenMode: 'optional' as const, policy: () => inForce };
+    const tokenMode = pick(['optional', 'required'] as const);
+    const parts = { tokenMode, policy: () => inForce, ...pick(challenges) };
     const decision = decide(
       { ...parts, identity: { verify: () => identity }, token: { verify: () => token } },
       forged,
