@@ -75,9 +75,10 @@ export async function fingerprint(path: string): Promise<string> {
   return lines.sort().join('\n');
 }
 
-async function walk(path: string, lines: string[], above: readonly string[]): Promise<void> {
+/** @param known what the path leads to, where that is no question */
+async function walk(path: string, lines: string[], above: readonly string[], known?: string): Promise<void> {
   try {
-    const real = await realpath(path);
+    const real = known ?? (await realpath(path));
     const { ino, dev, size, mtimeNs, ctimeNs, isFolder } = await statOf(real);
     if (!isFolder) {
       lines.push([path, real, dev, ino, size, mtimeNs, ctimeNs].join(' '));
@@ -85,9 +86,12 @@ async function walk(path: string, lines: string[], above: readonly string[]): Pr
     }
     lines.push(`${path} ${real} ${dev} ${ino}`);
     if (above.includes(real)) return;
-    for (const name of await readdir(real))
-      if (!name.startsWith('.') && name !== 'node_modules')
-        await walk(join(path, name), lines, [...above, real]);
+    for (const entry of await readdir(real, { withFileTypes: true })) {
+      const { name } = entry;
+      if (name.startsWith('.') || name === 'node_modules') continue;
+      const below = entry.isSymbolicLink() ? undefined : join(real, name);
+      await walk(join(path, name), lines, [...above, real], below);
+    }
   } catch (error) {
     lines.push(`${path} ${(error as NodeJS.ErrnoException).code}`);
   }

@@ -8,7 +8,10 @@ export interface WatchOptions {
    * change, since what is watched may have been replaced as a whole.
    */
   readonly hints: (onHint: () => void) => { close(): void };
-  /** Milliseconds between two looks where no hint comes: network file systems and some mounts give none. */
+  /**
+   * Milliseconds between two looks where no hint comes: network file systems and some mounts give none. Looks that take long
+   * come less often: {@link SHARE}.
+   */
   readonly poll?: number;
   /** Milliseconds for which nothing may change before a change counts: a save may be several writes. */
   readonly settle?: number;
@@ -22,6 +25,12 @@ export interface Watch {
   stop(): void;
 }
 
+/** Of the time, looks that no hint brought take one part in so many: there may be many files, and the loop may be busy. */
+const SHARE = 20;
+
+/** Milliseconds from one to the next at most. */
+const LONGEST = 10_000;
+
 /** Looks that a change may go on for: something that never settles is read all the same. */
 const MOST_LOOKS = 10;
 
@@ -33,6 +42,8 @@ export function createWatch({ fingerprint, changed, hints, poll = 500, settle = 
   let timer: NodeJS.Timeout | undefined;
   let hinted: { close(): void } | undefined;
   let running = false;
+  /** Milliseconds of the last look. */
+  let took = 0;
 
   function rehint(): void {
     hinted?.close();
@@ -51,7 +62,9 @@ export function createWatch({ fingerprint, changed, hints, poll = 500, settle = 
   }
 
   async function once(force: boolean): Promise<void> {
+    const began = performance.now();
     const seen = await fingerprint();
+    took = performance.now() - began;
     if (!force && seen === known) return;
     // What is written from here on is another change: the fingerprint is older than what is read.
     known = force ? seen : await settled(seen);
@@ -75,12 +88,12 @@ export function createWatch({ fingerprint, changed, hints, poll = 500, settle = 
     return busy;
   }
 
-  function schedule(): void {
+  function schedule(pause: number): void {
     timer = setTimeout(() => {
       void look().finally(() => {
-        if (running) schedule();
+        if (running) schedule(Math.min(Math.max(poll, took * SHARE), LONGEST));
       });
-    }, poll);
+    }, pause);
     timer.unref();
   }
 
@@ -90,7 +103,7 @@ export function createWatch({ fingerprint, changed, hints, poll = 500, settle = 
       running = true;
       known = await fingerprint();
       rehint();
-      schedule();
+      schedule(poll);
     },
     stop() {
       running = false;

@@ -44,6 +44,27 @@ describe('what others write', () => {
     watch.stop();
   });
 
+  test('is looked at less often where a look takes long', async () => {
+    let looks = 0;
+    const watch = createWatch({
+      fingerprint: async () => {
+        looks++;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        return '1';
+      },
+      changed: () => Promise.resolve(),
+      hints: () => ({ close: () => undefined }),
+      poll: 500,
+    });
+    const started = watch.start();
+    await jest.advanceTimersByTimeAsync(100);
+    await started;
+    await jest.advanceTimersByTimeAsync(10_000);
+    // One at the start, one after the usual pause, and then every 2.1 seconds.
+    expect(looks).toBe(6);
+    watch.stop();
+  });
+
   test('is not read for a hint without a change', async () => {
     const { state, watch } = setUp();
     await watch.start();
