@@ -20,13 +20,7 @@ export function bundleGetter(
 ): BundlePollerOptions['get'] {
   const url = new URL(`${service.url.replace(/\/+$/, '')}/${resource.replace(/^\/+/, '')}`);
   return async (headers, milliseconds, signal) => {
-    const ending = AbortSignal.any([signal, AbortSignal.timeout(milliseconds)]);
-    const options: RequestOptions = {
-      ...(await credentials(service)),
-      // A connection of its own: rotated certificates count at once, and none goes stale in a pool.
-      agent: false,
-      signal: ending,
-    };
+    const given = await credentials(service);
     const bearer = await token(service);
     const sent = {
       ...headers,
@@ -34,10 +28,21 @@ export function bundleGetter(
       'user-agent': 'countersign',
       ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
     };
+    // Not AbortSignal.any: the timeout in it is lost when garbage is collected before its time has come.
+    const ending = new AbortController();
+    const end = () => ending.abort();
+    const timer = setTimeout(end, milliseconds);
+    signal.addEventListener('abort', end);
+    if (signal.aborted) end();
+    // A connection of its own: rotated certificates count at once, and none goes stale in a pool.
+    const options: RequestOptions = { ...given, agent: false, signal: ending.signal, headers: sent };
     try {
-      return await get(url, { ...options, headers: sent }, limit);
+      return await get(url, options, limit);
     } catch (error) {
-      throw explained(url, error as NodeJS.ErrnoException, ending.aborted);
+      throw explained(url, error as NodeJS.ErrnoException, ending.signal.aborted);
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
     }
   };
 }
@@ -63,7 +68,7 @@ async function readNamed(path: string): Promise<string> {
   });
 }
 
-function get(url: URL, options: object, limit: number): Promise<BundleAnswer | Refusal<BundleCode>> {
+function get(url: URL, options: RequestOptions, limit: number): Promise<BundleAnswer | Refusal<BundleCode>> {
   return new Promise((resolve, reject) => {
     const request = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, options, (answer) => {
       read(answer, limit).then(resolve, reject);
