@@ -8,6 +8,11 @@ export interface RegoCompileOptions {
   readonly entrypoints: readonly string[];
   /** Goes into the bundle's manifest. */
   readonly revision?: string;
+  /**
+   * From how many clauses on a rule looks up what it needs of the input once, and not in each clause. No answer depends on
+   * it. Default: as many as it pays for.
+   */
+  readonly hoistFrom?: number;
 }
 
 /** Sources, compiled. */
@@ -57,6 +62,7 @@ export async function compileRego(
     files: filesOf(sources),
     entrypoints: options.entrypoints,
     ...(options.revision !== undefined && { revision: options.revision }),
+    ...(options.hoistFrom !== undefined && { hoist: options.hoistFrom }),
   });
   if (isRefusal(answer)) return answer;
   if (answer.bundle === undefined) return invalid(answer.errors ?? []);

@@ -15,6 +15,8 @@ type buildRequest struct {
 	Files       []sourceFile `json:"files"`
 	Entrypoints []string     `json:"entrypoints"`
 	Revision    string       `json:"revision"`
+	// Hoist is from how many clauses on a rule is made cheaper to evaluate (see hoist); absent: as many as pay.
+	Hoist int `json:"hoist"`
 }
 
 // buildAnswer holds either a bundle or errors.
@@ -47,7 +49,11 @@ func build(decoder *json.Decoder) (any, error) {
 	for _, entrypoint := range request.Entrypoints {
 		entrypoints[entrypoint] = entrypointReads(compiler, entrypoint)
 	}
-	built, err := compileToWasm(loaded, request.Entrypoints, request.Revision, map[string]any{
+	fewest := request.Hoist
+	if fewest == 0 {
+		fewest = fewestClauses
+	}
+	built, err := compileHoisted(loaded, compiler, fewest, request.Entrypoints, request.Revision, map[string]any{
 		"countersign": map[string]any{"reads": entrypoints},
 	})
 	if err != nil {
@@ -56,21 +62,52 @@ func build(decoder *json.Decoder) (any, error) {
 	return buildAnswer{Bundle: built, Builtins: builtins}, nil
 }
 
+// compileHoisted gives what compileToWasm gives, but for the Wasm, which is that of the bundle that hoist makes.
+func compileHoisted(
+	loaded *bundle.Bundle, checked *ast.Compiler, fewest int, entrypoints []string, revision string, metadata map[string]any,
+) ([]byte, error) {
+	hoisted, worthwhile := hoist(loaded, checked, entrypoints, fewest)
+	if !worthwhile {
+		return compileToWasm(loaded, entrypoints, revision, metadata)
+	}
+	plain, err := buildWasm(loaded, entrypoints, revision, metadata)
+	if err != nil {
+		return nil, err
+	}
+	// OPA makes an entrypoint of whatever depends on one, and takes no function for that: then everything stays as it is.
+	if better, err := buildWasm(hoisted, entrypoints, revision, metadata); err == nil {
+		plain.WasmModules = better.WasmModules
+	}
+	var out bytes.Buffer
+	err = bundle.NewWriter(&out).Write(*plain)
+	return out.Bytes(), err
+}
+
 // compileToWasm gives the bundle as a .tar.gz, with `metadata` in its manifest unless that is nil.
 func compileToWasm(
 	loaded *bundle.Bundle, entrypoints []string, revision string, metadata map[string]any,
 ) ([]byte, error) {
+	built, err := buildWasm(loaded, entrypoints, revision, metadata)
+	if err != nil {
+		return nil, err
+	}
 	var out bytes.Buffer
+	err = bundle.NewWriter(&out).Write(*built)
+	return out.Bytes(), err
+}
+
+func buildWasm(
+	loaded *bundle.Bundle, entrypoints []string, revision string, metadata map[string]any,
+) (*bundle.Bundle, error) {
 	compiler := compile.New().
 		WithTarget(compile.TargetWasm).
 		WithRegoVersion(ast.RegoV1).
 		WithBundle(loaded).
 		WithEntrypoints(entrypoints...).
-		WithRevision(revision).
-		WithOutput(&out)
+		WithRevision(revision)
 	if metadata != nil {
 		compiler.WithMetadata(&metadata)
 	}
 	err := compiler.Build(context.Background())
-	return out.Bytes(), err
+	return compiler.Bundle(), err
 }
