@@ -11,7 +11,7 @@ Written by \`npm run bench\`: ${runs.length} whole ${runs.length === 1 ? 'run' :
 own on the default policy, unless its line says otherwise, driven by h2load over loopback with 2 connections of 16 streams and
 one CheckRequest, ${settings.requests} requests a round, the contenders interleaved; where every request is another one, by a client in Node,
 a quarter as many. CPU is the server's own, user and system, all its processes. A ratio is taken round by round. Latency is
-that at half of each one's own maximum, for ${settings.seconds} s a round. Every triple is minimum / median / maximum.
+that at half of each one's own maximum, for ${settings.seconds} s a round, by a client in Node that sends steadily. Every triple is minimum / median / maximum.
 
 ${machine.cores} × ${machine.cpu}, Node ${machine.node}, ${machine.h2load}${machine.peer ? `, opa-envoy-plugin ${machine.peer}` : ''}
 
@@ -41,11 +41,14 @@ function oneRun({ contenders, memory, ready, data, envoy, alone }) {
       three(spread(rss)),
     ]),
   );
+  const atPeers = contenders[NAMES.WARM]?.latencyAtPeers;
   return `| server | request, bytes | CPU a request, µs | over grpc-js echo | requests/s | p50, ms | p99, ms | p99.9, ms | RSS, MB |
 |---|---|---|---|---|---|---|---|---|
 ${lines.join('\n')}
 
 ${[
+  atPeers &&
+    `- A warm token at half of what opa-envoy-plugin can at most: ${['p50', 'p99', 'p999'].map((key) => `${key.replace('999', '99.9')} ${three(spread(atPeers.map((all) => all[key])), 2)} ms`).join(', ')}.`,
   alone && `- A warm decision without gRPC, all its stages: ${three(alone, 1)} µs.`,
   ready && `- Ready on a compiled bundle after ${three(ready)} ms.`,
   memory &&

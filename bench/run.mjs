@@ -2,18 +2,19 @@
 // What a decision costs, beside servers that decide nothing, and beside opa-envoy-plugin where --peer names one that was built
 // from its public repository. Writes bench/RESULTS.md, unless it was cut short by --only or --quick.
 import { execFile, execFileSync } from 'node:child_process';
-import { access, constants, writeFile } from 'node:fs/promises';
+import { access, constants, readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
-import { startContenders } from './contenders.mjs';
-import { latencies, load, needH2load, SETTLING } from './h2load.mjs';
+import { NAMES, startContenders } from './contenders.mjs';
+import { load, needH2load } from './h2load.mjs';
 import { alone, liveData, memory, readiness, throughEnvoy } from './measures.mjs';
 import { framed, path } from './request.mjs';
 import { markdown } from './results.mjs';
 import { ROOT, startFleet } from './servers.mjs';
 import { percentile } from './spread.mjs';
 import { judge } from './targets.mjs';
+import { latenciesAt } from './paced-load.mjs';
 import { loadEach } from './varied-load.mjs';
 
 const { values: options } = parseArgs({
@@ -90,6 +91,12 @@ async function measureContenders(fleet, contenders) {
     tell(`warming up: ${contender.name}`);
     await ask(contender, Math.ceil(settings.requests / 2)); // V8 has compiled what it will by then
   }
+  const latency = async ({ server, file }, rate) => {
+    const all = await latenciesAt(server, await readFile(file), { rate, seconds: settings.seconds });
+    const [p50, p99, p999] = [0.5, 0.99, 0.999].map((share) => percentile(all, share));
+    return { p50, p99, p999 };
+  };
+  const warm = contenders.find(({ name }) => name === NAMES.WARM);
   for (let round = 0; round < settings.rounds; round++)
     for (const contender of contenders) {
       tell(`round ${round + 1}: ${contender.name}`);
@@ -99,13 +106,9 @@ async function measureContenders(fleet, contenders) {
       result.throughput.push(throughput);
       result.rss.push(rss);
       if (contender.each) continue;
-      const rate = throughput / 2;
-      const log = join(fleet.folder, 'h2load.log');
-      const requests = Math.ceil(rate * (settings.seconds + SETTLING / 1e6));
-      await load(contender.server, { requests, body: contender.file, path, rate, log });
-      const all = await latencies(log);
-      const [p50, p99, p999] = [0.5, 0.99, 0.999].map((share) => percentile(all, share));
-      result.latency.push({ p50, p99, p999 });
+      result.latency.push(await latency(contender, throughput / 2));
+      if (contender.name !== NAMES.PEER || warm === undefined) continue;
+      (results[NAMES.WARM].latencyAtPeers ??= []).push(await latency(warm, throughput / 2));
     }
   for (const result of Object.values(results)) if (result.latency.length === 0) delete result.latency;
   return results;

@@ -9,7 +9,7 @@ const YOUNG = 2 * 4 * 1024 * 1024;
  * generation), and how much of that, in percent, it may have grown by when the next one begins.
  */
 const GROWTH = 30;
-const FULL = 60;
+const FULL = 40;
 
 /**
  * Makes V8's heap that of a server: what it makes for one request is garbage when that is answered. It has to be called
