@@ -31,7 +31,7 @@ try {
     ['data change one upon the other', true],
   ]) {
     await server.loop();
-    const log = join(bench.folder, 'h2load.log');
+    const log = join(bench.folder, `h2load-${storm}.log`); // h2load adds to one that is there
     let changes = 0;
     let going = true;
     const changing = (async () => {
