@@ -15,6 +15,10 @@ const scope = matching(/^[\x21\x23-\x5b\x5d-\x7e]+$/, {
   mend: 'write one scope, without spaces and quotes',
 });
 
+/** None that means something else to whoever forwards or reads a request. */
+const TOKEN_HEADER =
+  /^(?!(?:connection|content-.*|cookie|dpop|expect|forwarded|host|keep-alive|proxy-connection|te|trailer|transfer-encoding|txn-token|upgrade|x-countersign-.*|x-envoy-.*|x-forwarded-.*)$)[a-z0-9!#$%&'*+.^_`|~-]{1,64}$/;
+
 const server = z
   .strictObject({
     issuer: z.string().min(1).describe("The authorization server's issuer identifier."),
@@ -53,9 +57,9 @@ const server = z
         'How the server is told the audience: resource (RFC 8707, an absolute URI), or audience (RFC 8693).',
       ),
     scopes: z.array(scope).default([]).describe('The scopes that policies may ask for, and no others.'),
-    header: matching(/^(?!cookie$|host$|x-countersign-)[a-z0-9!#$%&'*+.^_`|~-]{1,64}$/, {
+    header: matching(TOKEN_HEADER, {
       wrong: 'is no name of a header for a token',
-      mend: 'write it in small letters, as in authorization',
+      mend: 'write it in small letters, as in authorization; none that HTTP, Envoy or Countersign use themselves',
     })
       .default('authorization')
       .describe("The header that the upstream gets the token in, in place of the client's own of that name."),

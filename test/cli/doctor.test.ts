@@ -194,6 +194,14 @@ describe('countersign doctor, of the configuration', () => {
     expect(codes(await diagnose({ listen: listen('secret') }))).toEqual([]);
     expect(codes(await diagnose({ listen: listen('no-secret') }))).toEqual(['secret_unreadable']);
   });
+
+  test('secret_unreadable of a server that tokens for upstreams come from', async () => {
+    const more = `broker: { servers: { idp: { issuer: "https://idp.example.org", grant: client_credentials, audiences: ["https://billing.example.org"], client_id: me, client_authentication: { method: private_key_jwt, private_key: ./no-key } } } }`;
+    const { findings } = await diagnose({ more });
+    expect(findings).toMatchObject([
+      { code: 'secret_unreadable', key: 'broker.servers.idp.client_authentication.private_key' },
+    ]);
+  });
 });
 
 describe('countersign doctor, of trust bundles', () => {

@@ -31,7 +31,7 @@ export async function checkSecrets({ config, locate, notebook }: Examination): P
 
 type Secret = readonly [path: readonly PropertyKey[], file: string];
 
-function secretsOf({ listen, token, revocation, policy }: Examination['config']): readonly Secret[] {
+function secretsOf({ listen, token, revocation, policy, broker }: Examination['config']): readonly Secret[] {
   const given: (readonly [path: readonly PropertyKey[], file: string | undefined])[] = [
     [['listen', 'admin_token_file'], listen.admin_token_file],
     [['listen', 'tls', 'private_key'], listen.tls?.private_key],
@@ -42,6 +42,10 @@ function secretsOf({ listen, token, revocation, policy }: Examination['config'])
     const at = ['token', 'issuers', i, 'introspection', 'client_authentication'];
     const { secret_file: secret, private_key: key } = introspection?.client_authentication ?? {};
     given.push([[...at, 'secret_file'], secret], [[...at, 'private_key'], key]);
+  }
+  for (const [name, { client_authentication: shown }] of Object.entries(broker?.servers ?? {})) {
+    const at = ['broker', 'servers', name, 'client_authentication'];
+    given.push([[...at, 'secret_file'], shown.secret_file], [[...at, 'private_key'], shown.private_key]);
   }
   for (const [i, transmitter] of (revocation.signals?.transmitters ?? []).entries()) {
     given.push([

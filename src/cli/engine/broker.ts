@@ -61,7 +61,13 @@ function endpointFor(server: BrokerServerConfig, svids: OwnSvids | undefined, no
   const credentials = createCredentials(server.client_authentication, { issuer, ca, svids });
   return createTokenEndpoint({
     issuer,
-    endpoint: endpointOf(server.token_endpoint, { issuer, member: 'token_endpoint', refresh: METADATA, now }),
+    endpoint: endpointOf(server.token_endpoint, {
+      issuer,
+      member: 'token_endpoint',
+      ca,
+      refresh: METADATA,
+      now,
+    }),
     clientId: server.client_id,
     authentication: credentials.authentication,
     grant: grantOf(server, svids),

@@ -26,6 +26,7 @@ export function startIntrospection(
         endpoint: endpointOf(introspection.endpoint, {
           issuer: issuer.issuer,
           member: 'introspection_endpoint',
+          ca: introspection.ca,
           refresh: issuer.jwks_refresh,
           now,
         }),
