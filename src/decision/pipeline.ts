@@ -351,7 +351,9 @@ function obtainUpstreamToken(
 ): Decision | Promise<Decision> {
   const { broker, revocations } = options;
   if (broker === undefined || facts.http === undefined) {
-    const detail = broker ? 'a TCP connection has no header for a token' : 'there is no configuration of broker.servers';
+    const detail = broker
+      ? 'a TCP connection has no header for a token'
+      : 'there is no configuration of broker.servers';
     return stop(progress, refuse('upstream_token_not_allowed', detail));
   }
   const { identity, token, at: now } = progress;
