@@ -19,7 +19,7 @@ export const ARROWS = {
   rego: { may: ['errors'], types: ['policy'] },
   revocation: { may: ['errors', 'json', 'feed', 'jws', 'identity'], types: ['token'] },
   valkey: { may: ['jws', 'revocation'] },
-  broker: { may: ['errors', 'jws', 'token'], types: ['identity', 'policy'] },
+  broker: { may: ['errors', 'feed', 'jws', 'token'], types: ['identity', 'policy'] },
   decision: { may: ['errors', 'json', 'identity', 'token', 'policy', 'revocation', 'broker'] },
   envoy: { may: ['errors', 'json'], types: ['decision'] },
   telemetry: { may: ['errors', 'json'], types: ['decision'] },

@@ -6,7 +6,7 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { load } from './h2load.mjs';
-import { framed, path } from './request.mjs';
+import { path } from './request.mjs';
 import { ROOT, startFleet } from './servers.mjs';
 
 const { values } = parseArgs({
@@ -37,9 +37,7 @@ const fleet = await startFleet();
 try {
   const node = ['--cpu-prof', `--cpu-prof-dir=${folder}`, '--cpu-prof-interval=200'];
   const server = await fleet.countersign('flame', { node });
-  const body = join(folder, 'request.grpc');
-  const token = await fleet.token();
-  await writeFile(body, framed({ workload: fleet.frontend, method: 'GET', path: '/orders/7', token }));
+  const body = await fleet.warm();
   const requests = Number(values.requests);
   await load(server, { requests: Math.ceil(requests / 4), body, path }); // V8 has compiled what it will by then
   const began = Number(process.hrtime.bigint() / 1000n);

@@ -50,7 +50,7 @@ async function sum(processes, of) {
 }
 
 /** Microseconds at the beginning of a run that are left out: connections are made then, and all wait for that. */
-export const SETTLING = 500_000;
+const SETTLING = 500_000;
 
 /** Milliseconds that each request took, from a log that h2load wrote, once the run had settled. */
 export async function latencies(log) {

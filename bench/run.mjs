@@ -66,9 +66,7 @@ async function measureAll() {
     await stop();
     if (only !== undefined) return { contenders: results };
     tell('memory');
-    const body = join(fleet.folder, 'memory.grpc');
-    const warm = { workload: fleet.frontend, method: 'GET', path: '/orders/7', token: await fleet.token() };
-    await writeFile(body, framed(warm));
+    const body = await fleet.warm();
     return {
       contenders: results,
       memory: await memory(fleet, body, settings.decisions),

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { startIssuer } from '../dist/demo/issuer.js';
 import { mintTrustDomain } from '../dist/demo/trust-domain.js';
 import { freePort, listens, peerPolicy } from './peer.mjs';
+import { framed } from './request.mjs';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -76,6 +77,14 @@ export async function startFleet() {
     token: (claims = {}) => issuer.mint({ ...bound, exp: exp(), ...claims }),
     /** A token that any workload may present. */
     unbound: () => issuer.mint({ scope: 'orders:read', exp: exp() }),
+
+    /** A request that is allowed, in a file as h2load sends it. */
+    async warm() {
+      const file = join(folder, 'warm.grpc');
+      const token = await this.token();
+      await writeFile(file, framed({ workload: frontend, method: 'GET', path: '/orders/7', token }));
+      return file;
+    },
 
     /** One of the servers in this folder that decide nothing. */
     echo: (file) =>

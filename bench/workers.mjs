@@ -1,11 +1,9 @@
 // node bench/workers.mjs [--json] [--rounds N] [--requests N] [--workers 1,2,3]   (after npm run build)
 // What a decision costs with several workers: CPU of all processes of a server a request, supervisor included.
-import { writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { load } from './h2load.mjs';
-import { framed, path } from './request.mjs';
+import { path } from './request.mjs';
 import { startFleet } from './servers.mjs';
 import { spread } from './spread.mjs';
 
@@ -24,9 +22,7 @@ const CONNECTIONS = 6;
 
 const fleet = await startFleet();
 try {
-  const body = join(fleet.folder, 'request.grpc');
-  const asked = { workload: fleet.frontend, method: 'GET', path: '/orders/7', token: await fleet.token() };
-  await writeFile(body, framed(asked));
+  const body = await fleet.warm();
 
   const contenders = [];
   for (const log of [false, true])

@@ -71,9 +71,12 @@ export function createBroker({ servers, capacity, maxBytes }: BrokerOptions): Br
       expiresAt,
     };
     const times = usable(answer, server.terms);
-    const until = times && Math.min(times.until, limit);
-    if (until === undefined) kept.delete(question.key);
-    else kept.set(question.key, { token: { ...token, obtained: 'cache' }, until, renewAt: times!.renewAt });
+    if (times === undefined) {
+      kept.delete(question.key);
+      return token;
+    }
+    const until = Math.min(times.until, limit);
+    kept.set(question.key, { token: { ...token, obtained: 'cache' }, until, renewAt: times.renewAt });
     return token;
   }
 

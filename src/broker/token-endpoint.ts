@@ -1,12 +1,10 @@
 import {
-  allowInsecureRequests,
-  customFetch,
   genericTokenEndpointRequest,
   processGenericTokenEndpointResponse,
   ResponseBodyError,
   type ClientAuth,
 } from 'oauth4webapi';
-import type { PostForm } from '../token/introspection.js';
+import { posting, type PostForm } from '../token/post-form.js';
 import { readTokenResponse, type ObtainedToken } from './token-response.js';
 import { TokenRefused, type TokenQuestion } from './token-source.js';
 
@@ -68,20 +66,7 @@ export function createTokenEndpoint(
       await options.authentication(),
       GRANT_TYPES[grant.type],
       await parametersOf(question, options),
-      {
-        // Where tokens may go in the clear was decided with the endpoint: nowhere but on loopback.
-        [allowInsecureRequests]: true,
-        [customFetch]: async (url, { headers, body, signal: ending }) => {
-          const answer = await options.post(url, { headers, body: String(body), signal: ending ?? signal });
-          if (answer.status < 200 || [204, 205, 304].includes(answer.status))
-            throw new Error(told(place, answer.status));
-          return new Response(answer.body, {
-            status: answer.status,
-            headers: answer.type === undefined ? {} : { 'content-type': answer.type },
-          });
-        },
-        signal,
-      },
+      posting(options.post, signal),
     );
     const said = await processGenericTokenEndpointResponse(server, client, response).catch(
       (error: unknown) => {

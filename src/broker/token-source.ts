@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { createInFlight } from '../feed/in-flight.js';
 import { createThrottle, RequestFault } from '../token/throttle.js';
 import type { ObtainedToken } from './token-response.js';
 
@@ -49,10 +50,6 @@ export interface TokenTerms {
   readonly minRemaining: number;
 }
 
-/** Requests that wait for their turn, and what makes a server be left alone for a while. */
-const WAITING = 1_000;
-const FAILURES = 5;
-const PAUSE = 1_000;
 /** Milliseconds for which a no counts: a policy that asks for what it does not get asks at every request. */
 const NO_COUNTS = 1_000;
 
@@ -77,18 +74,12 @@ export function createTokenSource(
   options: TokenSourceOptions,
 ): (question: TokenQuestion) => Promise<TokenAnswer> {
   const { now, terms, timeout } = options;
-  const throttle = createThrottle({
-    concurrency: options.concurrency,
-    waiting: WAITING,
-    failures: FAILURES,
-    pause: PAUSE,
-    now,
-  });
+  const throttle = createThrottle({ concurrency: options.concurrency, now });
   const kept = new LRUCache<string, ObtainedToken>({ max: options.capacity });
   const refused = new LRUCache<string, { readonly until: number; readonly answer: TokenFailure }>({
     max: options.capacity,
   });
-  const underWay = new Map<string, Promise<TokenAnswer>>();
+  const once = createInFlight<TokenAnswer>();
 
   async function ask(question: TokenQuestion): Promise<TokenAnswer> {
     const signal = AbortSignal.timeout(timeout);
@@ -117,11 +108,6 @@ export function createTokenSource(
     if (known !== undefined && now() < usable(known, terms)!.renewAt) return known;
     const no = refused.get(key);
     if (no !== undefined && now() < no.until) return no.answer;
-    let asking = underWay.get(key);
-    if (asking === undefined) {
-      asking = ask(question).finally(() => underWay.delete(key));
-      underWay.set(key, asking);
-    }
-    return asking;
+    return once(key, () => ask(question));
   };
 }

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { request as requestHttp, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import type { BundleServiceConfig } from '../config/schema.js';
@@ -6,6 +5,7 @@ import { refuse, type Refusal } from '../errors/refusal.js';
 import type { BundleAnswer, BundlePollerOptions } from '../policy/bundle-poller.js';
 import type { BundleCode } from '../policy/bundle-refusal.js';
 import { gather } from './parcel.js';
+import { readNamed } from './read-named.js';
 
 /**
  * GET of one bundle, with the service's credentials and roots. Files of credentials are read each time, so that they
@@ -60,12 +60,6 @@ async function token({ credentials: given }: BundleServiceConfig): Promise<strin
   const text = (await readNamed(given.bearer.token_path)).trim();
   if (!/^[\x21-\x7e]+$/.test(text)) throw new Error(`${given.bearer.token_path} holds no token`);
   return text;
-}
-
-async function readNamed(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new Error(`${path} cannot be read (${error.code})`, { cause: error });
-  });
 }
 
 function get(url: URL, options: RequestOptions, limit: number): Promise<BundleAnswer | Refusal<BundleCode>> {

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { createPrivateKey } from 'node:crypto';
 import {
   ClientSecretBasic,
@@ -10,6 +9,7 @@ import {
 import type { IssuerConfig } from '../config/schema.js';
 import type { FetchJwtSvid } from '../spiffe/jwt-svids.js';
 import type { TlsMaterial } from './post-form.js';
+import { readNamed } from './read-named.js';
 
 type ClientAuthentication = NonNullable<IssuerConfig['introspection']>['client_authentication'];
 
@@ -102,10 +102,4 @@ function usual(pem: string): string {
   if (type === 'ed25519') return 'Ed25519';
   if (type !== 'ec') return 'RS256';
   return { secp384r1: 'ES384', secp521r1: 'ES512' }[details?.namedCurve ?? ''] ?? 'ES256';
-}
-
-async function readNamed(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new Error(`${path} cannot be read (${error.code})`, { cause: error });
-  });
 }

@@ -1,6 +1,6 @@
 import { Agent as HttpAgent, request as requestHttp, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
-import type { PostForm } from '../token/introspection.js';
+import type { PostForm } from '../token/post-form.js';
 
 /** What TLS to a server is made with. */
 export interface TlsMaterial {

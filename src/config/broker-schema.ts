@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { check, checkAcross, duration, isMapping, matching, path } from './checks.js';
-import { clientAuthenticationSchema } from './client-authentication-schema.js';
+import { check, checkAcross, duration, isMapping, matching } from './checks.js';
+import { clientAuthenticationSchema, serverLimits, serverRoots } from './client-authentication-schema.js';
 import { DISCOVERY, discoverableFault, endpointFault } from './location.js';
 import type { Fault } from './problem.js';
 
@@ -65,16 +65,10 @@ const server = z
       .describe("The header that the upstream gets the token in, in place of the client's own of that name."),
     client_id: z.string().min(1).describe('What this server is called there.'),
     client_authentication: clientAuthenticationSchema,
-    ca: path("The roots that the endpoint is verified with (PEM), in place of the system's.").optional(),
+    ca: serverRoots,
     max_lifetime: duration('1s', '24h', '1h', 'How long a token is used at most, whatever its server says.'),
     min_remaining: duration('0s', '1h', '10s', 'A token that lives for less is replaced before it is used.'),
-    timeout: duration('10ms', '30s', '2s', 'How long one request may take.'),
-    max_concurrent: z
-      .int()
-      .min(1)
-      .max(1000)
-      .default(32)
-      .describe('Requests that are out at once; further ones wait.'),
+    ...serverLimits,
   })
   .check(checkAcross(serverFaults));
 

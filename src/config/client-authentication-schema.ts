@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ASYMMETRIC } from './algorithms.js';
-import { checkAcross, isMapping, path } from './checks.js';
+import { checkAcross, duration, isMapping, path } from './checks.js';
 import type { Fault } from './problem.js';
 
 /** The keys that each method needs, one of a group, and those that it may have besides. */
@@ -84,3 +84,19 @@ export const clientAuthenticationSchema = z
   })
   .check(checkAcross(methodFaults))
   .describe('How this server shows the issuer who it is.');
+
+/** `ca` of an authorization server's endpoint. */
+export const serverRoots = path(
+  "The roots that the endpoint is verified with (PEM), in place of the system's.",
+).optional();
+
+/** How much is asked of an authorization server. */
+export const serverLimits = {
+  timeout: duration('10ms', '30s', '2s', 'How long one request may take.'),
+  max_concurrent: z
+    .int()
+    .min(1)
+    .max(1000)
+    .default(32)
+    .describe('Requests that are out at once; further ones wait.'),
+};

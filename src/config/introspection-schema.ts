@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { check, duration, matching, path } from './checks.js';
-import { clientAuthenticationSchema } from './client-authentication-schema.js';
+import { check, duration, matching } from './checks.js';
+import { clientAuthenticationSchema, serverLimits, serverRoots } from './client-authentication-schema.js';
 import { DISCOVERY, endpointFault } from './location.js';
 
 /** `token.issuers[].introspection`: asking the issuer about its tokens (RFC 7662). */
@@ -32,15 +32,9 @@ export const introspectionSchema = z
       .describe('The audience of tokens whose answer names none. They are refused where nothing is written.'),
     client_id: z.string().min(1).describe('What this server is called at the issuer.'),
     client_authentication: clientAuthenticationSchema,
-    ca: path("The roots that the endpoint is verified with (PEM), in place of the system's.").optional(),
+    ca: serverRoots,
     cache: duration('0s', '1h', '10s', 'How long an answer counts at most; never beyond exp.'),
     negative_cache: duration('0s', '1m', '2s', 'How long an answer counts that says no.'),
-    timeout: duration('10ms', '30s', '2s', 'How long one request may take.'),
-    max_concurrent: z
-      .int()
-      .min(1)
-      .max(1000)
-      .default(32)
-      .describe('Requests that are out at once; further ones wait.'),
+    ...serverLimits,
   })
   .describe('How the issuer is asked about tokens (RFC 7662). It is not asked where nothing is written.');

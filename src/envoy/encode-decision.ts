@@ -40,13 +40,12 @@ export function createDecisionEncoder(): (decision: Decision, forgedHeaders: rea
   };
 
   return (decision, forgedHeaders) => {
-    const { outcome, identity, token, policy, reason, challenge } = decision;
-    const subject = token ?? identity;
+    const { outcome } = decision;
+    const subject = decision.token ?? decision.identity;
     if (subject === undefined || isOfOneRequest(decision, forgedHeaders)) return encode(decision);
     const known = prepared[outcome].get(subject);
-    const kind = { identity, token, result: policy?.result, revision: policy?.revision, reason, challenge };
-    if (known === undefined || !alike(known.kind, kind)) {
-      prepared[outcome].set(subject, { kind });
+    if (known === undefined || !isOfKind(decision, known.kind)) {
+      prepared[outcome].set(subject, { kind: kindOf(decision) });
       return encode(decision);
     }
     if (known.wire !== undefined) return withId(known.wire, decision.id);
@@ -61,16 +60,20 @@ function isOfOneRequest(decision: Decision, forgedHeaders: readonly string[]): b
   return decision.singular === true || forgedHeaders.length > 0;
 }
 
-function alike(one: Kind, other: Kind): boolean {
+function kindOf({ identity, token, policy, reason, challenge }: Decision): Kind {
+  return { identity, token, result: policy?.result, revision: policy?.revision, reason, challenge };
+}
+
+function isOfKind({ identity, token, policy, reason, challenge }: Decision, kind: Kind): boolean {
   return (
-    one.identity === other.identity &&
-    one.token === other.token &&
-    one.result === other.result &&
-    one.revision === other.revision &&
-    one.reason === other.reason &&
-    one.challenge?.schemes === other.challenge?.schemes &&
-    one.challenge?.algorithms === other.challenge?.algorithms &&
-    one.challenge?.resourceMetadata === other.challenge?.resourceMetadata
+    kind.identity === identity &&
+    kind.token === token &&
+    kind.result === policy?.result &&
+    kind.revision === policy?.revision &&
+    kind.reason === reason &&
+    kind.challenge?.schemes === challenge?.schemes &&
+    kind.challenge?.algorithms === challenge?.algorithms &&
+    kind.challenge?.resourceMetadata === challenge?.resourceMetadata
   );
 }
 

@@ -1,4 +1,5 @@
 import { isRefusal } from '../errors/refusal.js';
+import { createInFlight } from '../feed/in-flight.js';
 import { readJws } from '../jws/compact.js';
 import type { WorkloadApi } from './workload-api.js';
 
@@ -31,7 +32,7 @@ interface Held {
  */
 export function createJwtSvids({ api, now }: JwtSvidsOptions): FetchJwtSvid {
   const held = new Map<string, Held>();
-  const underWay = new Map<string, Promise<string>>();
+  const once = createInFlight<string>();
 
   async function obtain(audience: string): Promise<string> {
     const known = held.get(audience);
@@ -48,12 +49,7 @@ export function createJwtSvids({ api, now }: JwtSvidsOptions): FetchJwtSvid {
   return (audience) => {
     const known = held.get(audience);
     if (known !== undefined && now() < known.renewAt) return Promise.resolve(known.token);
-    let asking = underWay.get(audience);
-    if (asking === undefined) {
-      asking = obtain(audience).finally(() => underWay.delete(audience));
-      underWay.set(audience, asking);
-    }
-    return asking;
+    return once(audience, () => obtain(audience));
   };
 }
 

@@ -4,10 +4,10 @@ export interface FetchPort {
 }
 
 /** Bytes. A set of a hundred RSA keys takes 50 kB. */
-const MOST_BYTES = 1024 * 1024;
+export const MOST_BYTES = 1024 * 1024;
 
 /** Milliseconds for one answer, its body included. */
-const TIMEOUT = 5_000;
+export const TIMEOUT = 5_000;
 
 /**
  * GETs a JSON text, bounded in size and time.

@@ -1,24 +1,10 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { allowInsecureRequests, customFetch, introspectionRequest, type ClientAuth } from 'oauth4webapi';
+import { introspectionRequest, type ClientAuth } from 'oauth4webapi';
+import { createInFlight } from '../feed/in-flight.js';
 import { readAnswer } from './introspection-answer.js';
+import { posting, type PostForm } from './post-form.js';
 import { createThrottle, RequestFault } from './throttle.js';
-
-/** A form that is sent with POST, and what comes back. The body is bounded by whoever sends it. */
-export type PostForm = (
-  url: string,
-  form: {
-    readonly headers: { readonly [name: string]: string };
-    readonly body: string;
-    readonly signal: AbortSignal;
-  },
-) => Promise<{
-  readonly status: number;
-  /** Empty with statuses that nobody reads the body of. */
-  readonly body: string;
-  /** `content-type` */
-  readonly type?: string | undefined;
-}>;
 
 export interface IntrospectionOptions {
   readonly issuer: string;
@@ -48,29 +34,18 @@ export type Introspect = (token: string) => Introspected | Promise<Introspected>
 /** Characters of remembered answers. */
 const MOST_REMEMBERED = 32 * 1024 * 1024;
 
-/** Requests that wait for their turn, and what makes a server be left alone for a while. */
-const WAITING = 1_000;
-const FAILURES = 5;
-const PAUSE = 1_000;
-
 /**
  * What asks one issuer. Requests about one token that are under way at once are one request, answers are remembered for
  * as long as they count, and a server that does not answer is left alone after a few attempts.
  */
 export function createIntrospection(options: IntrospectionOptions): Introspect {
   const { now } = options;
-  const throttle = createThrottle({
-    concurrency: options.concurrency,
-    waiting: WAITING,
-    failures: FAILURES,
-    pause: PAUSE,
-    now,
-  });
+  const throttle = createThrottle({ concurrency: options.concurrency, now });
   const answers = new LRUCache<string, { readonly until: number; readonly answer: Introspected }>({
     maxSize: MOST_REMEMBERED,
     sizeCalculation: ({ answer }) => 200 + ('body' in answer ? answer.body.length : 0),
   });
-  const underWay = new Map<string, Promise<Introspected>>();
+  const once = createInFlight<Introspected>();
 
   async function ask(id: string, token: string): Promise<Introspected> {
     const at = now();
@@ -90,12 +65,7 @@ export function createIntrospection(options: IntrospectionOptions): Introspect {
     const id = createHash('sha256').update(token).digest('base64');
     const known = answers.get(id);
     if (known !== undefined && now() < known.until) return known.answer;
-    let asking = underWay.get(id);
-    if (asking === undefined) {
-      asking = ask(id, token).finally(() => underWay.delete(id));
-      underWay.set(id, asking);
-    }
-    return asking;
+    return once(id, () => ask(id, token));
   };
 }
 
@@ -113,15 +83,7 @@ async function send(
     token,
     {
       additionalParameters: { token_type_hint: 'access_token' },
-      // Where keys and tokens may go in the clear was decided with the endpoint: nowhere but on loopback.
-      [allowInsecureRequests]: true,
-      [customFetch]: async (url, { headers, body, signal: ending }) => {
-        const answer = await post(url, { headers, body: String(body), signal: ending ?? signal });
-        return new Response(STATUS_WITHOUT_BODY.has(answer.status) ? null : answer.body, {
-          status: answer.status,
-        });
-      },
-      signal,
+      ...posting(post, signal),
     },
   );
   // A redirect is an answer like any other that is none: whoever answers does not choose who sees the token.
@@ -141,6 +103,3 @@ async function send(
 function saysOfServer(status: number): boolean {
   return status === 401 || status === 408 || status === 429 || status >= 500;
 }
-
-/** Fetch's Response takes no body with these. */
-const STATUS_WITHOUT_BODY = new Set([204, 205, 304]);

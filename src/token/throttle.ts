@@ -1,15 +1,16 @@
 export interface ThrottleOptions {
   /** Requests that are out at once; further ones wait. */
   readonly concurrency: number;
-  /** Requests that wait at most; further ones fail. */
-  readonly waiting: number;
-  /** Failures in a row after which nothing is sent for a while. */
-  readonly failures: number;
-  /** Milliseconds of that; afterwards a single request finds out whether the other side is back. */
-  readonly pause: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
+
+/** Requests that wait at most; further ones fail. */
+const WAITING = 1_000;
+/** Failures in a row after which nothing is sent for a while. */
+const FAILURES = 5;
+/** Milliseconds of that; afterwards a single request finds out whether the other side is back. */
+const PAUSE = 1_000;
 
 /** What one request alone got wrong: it says nothing of how the other side is. */
 export class RequestFault extends Error {}
@@ -20,8 +21,7 @@ export interface Throttle {
   run<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
 }
 
-export function createThrottle(options: ThrottleOptions): Throttle {
-  const { concurrency, waiting, failures, pause, now } = options;
+export function createThrottle({ concurrency, now }: ThrottleOptions): Throttle {
   const queue: (() => void)[] = [];
   let running = 0;
   let failed = 0;
@@ -32,7 +32,7 @@ export function createThrottle(options: ThrottleOptions): Throttle {
       running++;
       return;
     }
-    if (queue.length >= waiting) throw new Error('too many requests wait already');
+    if (queue.length >= WAITING) throw new Error('too many requests wait already');
     // Whoever ends hands its place on: `running` stays as it is.
     await new Promise<void>((resolve) => queue.push(resolve));
   }
@@ -44,9 +44,9 @@ export function createThrottle(options: ThrottleOptions): Throttle {
   }
 
   function checkPause(): void {
-    if (failed < failures) return;
+    if (failed < FAILURES) return;
     if (now() < pausedUntil) throw new Error('nothing is sent for a moment, as the last requests failed');
-    pausedUntil = now() + pause; // this one finds out; the others wait for what it finds
+    pausedUntil = now() + PAUSE; // this one finds out; the others wait for what it finds
   }
 
   return {
@@ -61,7 +61,7 @@ export function createThrottle(options: ThrottleOptions): Throttle {
       } catch (error) {
         if (error instanceof RequestFault) throw error;
         failed++;
-        if (failed >= failures) pausedUntil = now() + pause;
+        if (failed >= FAILURES) pausedUntil = now() + PAUSE;
         throw error;
       } finally {
         leave();

@@ -3,7 +3,7 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { endpointOf } from '../../src/cli/engine/server-endpoint.js';
+import { serverEndpoint } from '../../src/cli/engine/server-endpoint.js';
 import { mintTrustDomain } from '../../src/demo/trust-domain.js';
 
 const domain = await mintTrustDomain('example.org');
@@ -24,7 +24,15 @@ afterAll(async () => {
 });
 
 const found = (roots: string | undefined) =>
-  endpointOf('discovery', { issuer, member: 'token_endpoint', ca: roots, refresh: 1000, now: Date.now })();
+  serverEndpoint({
+    issuer,
+    place: 'discovery',
+    member: 'token_endpoint',
+    client: { client_id: 'countersign', client_authentication: { method: 'tls_client_auth' }, ca: roots },
+    refresh: 1000,
+    svids: undefined,
+    now: Date.now,
+  }).endpoint();
 
 test('metadata come from a server that the configured roots vouch for, and from no other', async () => {
   expect(await found(ca)).toBe(`${issuer}/token`);

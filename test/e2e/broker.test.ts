@@ -105,10 +105,7 @@ function brokers(workers: number): void {
     workload: Svid = mesh.frontend,
   ) {
     const answer = await http1({
-      port: envoy.httpPort,
-      ca: mesh.domain.bundlePem,
-      certPem: workload.certPem,
-      keyPem: workload.keyPem,
+      ...mesh.as(workload, envoy),
       path,
       headers: { authorization: `Bearer ${token}`, ...more },
     });

@@ -43,10 +43,7 @@ describeEnvoy('through a real Envoy', () => {
   afterAll(() => mesh?.close());
 
   const as = (workload: Svid, extra: object = {}) => ({
-    port: envoy.httpPort,
-    ca: mesh.domain.bundlePem,
-    certPem: workload.certPem,
-    keyPem: workload.keyPem,
+    ...mesh.as(workload, envoy),
     path: '/orders/7',
     headers: { authorization: `Bearer ${token}` },
     ...extra,

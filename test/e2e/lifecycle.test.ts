@@ -40,10 +40,7 @@ describeEnvoy('an engine that comes and goes behind a real Envoy', () => {
     const ask = async (bearer: string) =>
       (
         await http1({
-          port: envoy.httpPort,
-          ca: mesh.domain.bundlePem,
-          certPem: mesh.frontend.certPem,
-          keyPem: mesh.frontend.keyPem,
+          ...mesh.as(mesh.frontend, envoy),
           path: '/orders/7',
           headers: { authorization: `Bearer ${bearer}` },
         })

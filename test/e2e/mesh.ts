@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { EnvoySetup } from '../../src/demo/envoy-config.js';
 import { startEnvoy, type Envoy } from '../../src/demo/envoy.js';
 import { startIssuer, type Issuer } from '../../src/demo/issuer.js';
+import type { ClientRequest } from '../../src/demo/mtls-request.js';
 import { mintTrustDomain, type Svid, type TrustDomain } from '../../src/demo/trust-domain.js';
 import { startUpstream, type Echo, type Upstream } from '../../src/demo/upstream.js';
 import { envoyBinary } from '../support/real-envoy.js';
@@ -45,6 +46,8 @@ export interface Mesh {
   engine(overrides?: EngineOverrides): Promise<EngineProcess>;
   /** Starts a real Envoy that asks the engine at this address. */
   envoy(engine: string, overrides?: Partial<EnvoySetup>, extraRoots?: string): Promise<Envoy>;
+  /** What a request through an Envoy is sent with by this workload. */
+  as(workload: Svid, envoy: Envoy): Pick<ClientRequest, 'port' | 'ca' | 'certPem' | 'keyPem'>;
   /** Ends everything that was started. */
   close(): Promise<void>;
 }
@@ -65,6 +68,7 @@ export async function startMesh(): Promise<Mesh> {
     domain,
     issuer,
     upstream,
+    as: ({ certPem, keyPem }, { httpPort: port }) => ({ port, ca: domain.bundlePem, certPem, keyPem }),
     frontend: await domain.issueSvid('/ns/shop/sa/frontend'),
     reporting: await domain.issueSvid('/ns/shop/sa/reporting'),
 

@@ -68,10 +68,7 @@ function flows(workers: number): void {
 
   async function ask(token: string, more: Record<string, string> = {}, workload: Svid = mesh.frontend) {
     const answer = await http1({
-      port: envoy.httpPort,
-      ca: mesh.domain.bundlePem,
-      certPem: workload.certPem,
-      keyPem: workload.keyPem,
+      ...mesh.as(workload, envoy),
       path: '/orders/7',
       headers: { authorization: `Bearer ${token}`, ...more },
     });

@@ -72,10 +72,7 @@ describeEnvoy(
     const fetchAs = (workload: Svid) => async (url: string, options: { method: string; headers: object }) => {
       const { host, pathname, search } = new URL(url);
       const answer = await http1({
-        port: envoy.httpPort,
-        ca: mesh.domain.bundlePem,
-        certPem: workload.certPem,
-        keyPem: workload.keyPem,
+        ...mesh.as(workload, envoy),
         method: options.method,
         path: `${pathname}${search}`,
         headers: { host, ...options.headers } as { [name: string]: string },

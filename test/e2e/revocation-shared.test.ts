@@ -40,10 +40,7 @@ describeEnvoy('two replicas, each behind a real Envoy', () => {
 
     const asked = async (replica: 0 | 1) => {
       const { status, body } = await http1({
-        port: envoys[replica]!.httpPort,
-        ca: mesh.domain.bundlePem,
-        certPem: mesh.frontend.certPem,
-        keyPem: mesh.frontend.keyPem,
+        ...mesh.as(mesh.frontend, envoys[replica]!),
         path: '/orders/7',
         headers: { authorization: `Bearer ${token}` },
       });

@@ -33,10 +33,7 @@ describeEnvoy('what is taken back from two workers, through a real Envoy', () =>
   afterAll(() => mesh?.close());
 
   const request = (workload: Svid) => ({
-    port: envoy.httpPort,
-    ca: mesh.domain.bundlePem,
-    certPem: workload.certPem,
-    keyPem: workload.keyPem,
+    ...mesh.as(workload, envoy),
     path: '/orders/7',
     headers: { authorization: `Bearer ${token}` },
   });

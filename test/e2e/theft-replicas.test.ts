@@ -39,10 +39,7 @@ describeEnvoy('two replicas, each behind a real Envoy', () => {
       const proof = (nonce?: string) => key.proof({ htu: 'https://localhost/orders/7', token, nonce });
       const send = async (replica: number, dpop: string) => {
         const { status, body, headers } = await http1({
-          port: envoys[replica]!.httpPort,
-          ca: mesh.domain.bundlePem,
-          certPem: mesh.frontend.certPem,
-          keyPem: mesh.frontend.keyPem,
+          ...mesh.as(mesh.frontend, envoys[replica]!),
           path: '/orders/7',
           headers: { host: 'localhost', authorization: `DPoP ${token}`, dpop },
         });

@@ -38,10 +38,7 @@ describeEnvoy('a token in the wrong hands, through a real Envoy', () => {
 
   async function send(workload: Svid, headers: { [name: string]: string | string[] }, path = '/orders/7') {
     const answer = await http1({
-      port: envoy.httpPort,
-      ca: mesh.domain.bundlePem,
-      certPem: workload.certPem,
-      keyPem: workload.keyPem,
+      ...mesh.as(workload, envoy),
       path,
       headers: { host: 'localhost', ...headers },
     });

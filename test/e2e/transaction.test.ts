@@ -49,10 +49,7 @@ describeEnvoy('through a real Envoy', () => {
 
   async function send(path: string, headers: { [name: string]: string | string[] }) {
     const answer = await http1({
-      port: envoy.httpPort,
-      ca: mesh.domain.bundlePem,
-      certPem: mesh.frontend.certPem,
-      keyPem: mesh.frontend.keyPem,
+      ...mesh.as(mesh.frontend, envoy),
       path,
       headers: { host: 'localhost', ...headers },
     });

@@ -255,10 +255,7 @@ describeEnvoy('several workers behind a real Envoy', () => {
     const ask = async () =>
       (
         await http1({
-          port: envoy.httpPort,
-          ca: mesh.domain.bundlePem,
-          certPem: mesh.frontend.certPem,
-          keyPem: mesh.frontend.keyPem,
+          ...mesh.as(mesh.frontend, envoy),
           path: '/orders/7',
           headers: { authorization: `Bearer ${bearer}` },
         })

@@ -3,6 +3,7 @@ import type { IssuerConfig } from '../../config/schema.js';
 import { parseKeySet } from '../../jws/key-set.js';
 import { fetchKeys } from '../../token/fetch-keys.js';
 import { fetchMetadata, placeOf } from '../../token/metadata.js';
+import { fetchWithRoots } from '../fetch-with-roots.js';
 import { checkClock } from './clock.js';
 import type { Examination } from './examine.js';
 import type { Place } from './finding.js';
@@ -90,7 +91,7 @@ async function checkIntrospection(
   try {
     const url =
       endpoint === 'discovery'
-        ? placeOf(await fetchMetadata(issuer.issuer, { fetch }), 'introspection_endpoint')
+        ? placeOf(await fetchMetadata(issuer.issuer, { fetch: fetchWithRoots(ca) }), 'introspection_endpoint')
         : endpoint;
     // Without credentials and without a token: that it answers at all is what is asked here.
     const { ahead } = await reach(url, ca);

@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
+import { readNamed } from '../read-named.js';
 
 /** Milliseconds for one answer. */
 export const PATIENCE = 5_000;
@@ -47,10 +47,4 @@ export async function reach(url: string, ca?: string): Promise<Reached> {
 export function secondsAhead(date: string | undefined, now: number): number | undefined {
   const said = date === undefined ? Number.NaN : Date.parse(date);
   return Number.isNaN(said) ? undefined : (said + 500 - now) / 1000;
-}
-
-async function readNamed(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new Error(`${path} cannot be read (${error.code})`, { cause: error });
-  });
 }

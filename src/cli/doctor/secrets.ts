@@ -30,22 +30,21 @@ export async function checkSecrets({ config, locate, notebook }: Examination): P
 }
 
 type Secret = readonly [path: readonly PropertyKey[], file: string];
+type Named = readonly [path: readonly PropertyKey[], file: string | undefined];
 
 function secretsOf({ listen, token, revocation, policy, broker }: Examination['config']): readonly Secret[] {
-  const given: (readonly [path: readonly PropertyKey[], file: string | undefined])[] = [
+  const given: Named[] = [
     [['listen', 'admin_token_file'], listen.admin_token_file],
     [['listen', 'tls', 'private_key'], listen.tls?.private_key],
     [['token', 'dpop', 'nonce_secret'], token.dpop.nonce_secret],
     [['revocation', 'store', 'password_file'], revocation.store?.password_file],
   ];
   for (const [i, { introspection }] of token.issuers.entries()) {
-    const at = ['token', 'issuers', i, 'introspection', 'client_authentication'];
-    const { secret_file: secret, private_key: key } = introspection?.client_authentication ?? {};
-    given.push([[...at, 'secret_file'], secret], [[...at, 'private_key'], key]);
+    const shown = introspection?.client_authentication;
+    given.push(...ofClient(['token', 'issuers', i, 'introspection', 'client_authentication'], shown));
   }
   for (const [name, { client_authentication: shown }] of Object.entries(broker?.servers ?? {})) {
-    const at = ['broker', 'servers', name, 'client_authentication'];
-    given.push([[...at, 'secret_file'], shown.secret_file], [[...at, 'private_key'], shown.private_key]);
+    given.push(...ofClient(['broker', 'servers', name, 'client_authentication'], shown));
   }
   for (const [i, transmitter] of (revocation.signals?.transmitters ?? []).entries()) {
     given.push([
@@ -61,4 +60,14 @@ function secretsOf({ listen, token, revocation, policy, broker }: Examination['c
     );
   }
   return given.flatMap(([path, file]) => (file === undefined ? [] : [[path, file] as const]));
+}
+
+function ofClient(
+  at: readonly PropertyKey[],
+  shown: { readonly secret_file?: string | undefined; readonly private_key?: string | undefined } | undefined,
+): readonly Named[] {
+  return [
+    [[...at, 'secret_file'], shown?.secret_file],
+    [[...at, 'private_key'], shown?.private_key],
+  ];
 }

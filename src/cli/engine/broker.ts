@@ -3,12 +3,11 @@ import { createTokenEndpoint, type Grant } from '../../broker/token-endpoint.js'
 import { createTokenSource, type TokenAnswer, type TokenQuestion } from '../../broker/token-source.js';
 import type { Broker } from '../../broker/types.js';
 import type { BrokerServerConfig, Config } from '../../config/schema.js';
-import { createCredentials, type OwnSvids } from '../client-authentication.js';
-import { createPostForm } from '../post-form.js';
+import type { OwnSvids } from '../client-authentication.js';
 import type { BundlesPart } from './bundles.js';
 import { ownSvids } from './own-svids.js';
 import type { PartOptions } from './part.js';
-import { endpointOf } from './server-endpoint.js';
+import { serverEndpoint } from './server-endpoint.js';
 
 /** Milliseconds for which the place of a token endpoint, out of metadata, serves without another look. */
 const METADATA = 300_000;
@@ -57,22 +56,20 @@ function subjectOf(
 }
 
 function endpointFor(server: BrokerServerConfig, svids: OwnSvids | undefined, now: () => number) {
-  const { issuer, ca } = server;
-  const credentials = createCredentials(server.client_authentication, { issuer, ca, svids });
+  const { issuer } = server;
   return createTokenEndpoint({
-    issuer,
-    endpoint: endpointOf(server.token_endpoint, {
+    ...serverEndpoint({
       issuer,
+      place: server.token_endpoint,
       member: 'token_endpoint',
-      ca,
+      client: server,
       refresh: METADATA,
+      svids,
       now,
     }),
-    clientId: server.client_id,
-    authentication: credentials.authentication,
+    issuer,
     grant: grantOf(server, svids),
     audienceParameter: server.audience_parameter,
-    post: createPostForm(credentials.tls),
     now,
   });
 }

@@ -1,9 +1,8 @@
 import type { IssuerConfig } from '../../config/schema.js';
 import type { IntrospectionRules } from '../../token/introspected.js';
 import { createIntrospection, type Introspect } from '../../token/introspection.js';
-import { createCredentials, type OwnSvids } from '../client-authentication.js';
-import { createPostForm } from '../post-form.js';
-import { endpointOf } from './server-endpoint.js';
+import type { OwnSvids } from '../client-authentication.js';
+import { serverEndpoint } from './server-endpoint.js';
 import type { PartOptions } from './part.js';
 
 /** Asking one issuer about its tokens: one process does so for all workers. */
@@ -13,33 +12,24 @@ export function startIntrospection(
 ) {
   const { introspection } = issuer;
   if (introspection === undefined) return undefined;
-  const ask = hub.service<string, Awaited<ReturnType<Introspect>>>(
-    `introspection of ${issuer.issuer}`,
-    () => {
-      const credentials = createCredentials(introspection.client_authentication, {
+  const ask = hub.service<string, Awaited<ReturnType<Introspect>>>(`introspection of ${issuer.issuer}`, () =>
+    createIntrospection({
+      ...serverEndpoint({
         issuer: issuer.issuer,
-        ca: introspection.ca,
+        place: introspection.endpoint,
+        member: 'introspection_endpoint',
+        client: introspection,
+        refresh: issuer.jwks_refresh,
         svids,
-      });
-      return createIntrospection({
-        issuer: issuer.issuer,
-        endpoint: endpointOf(introspection.endpoint, {
-          issuer: issuer.issuer,
-          member: 'introspection_endpoint',
-          ca: introspection.ca,
-          refresh: issuer.jwks_refresh,
-          now,
-        }),
-        clientId: introspection.client_id,
-        authentication: credentials.authentication,
-        post: createPostForm(credentials.tls),
-        cache: introspection.cache,
-        negativeCache: introspection.negative_cache,
-        timeout: introspection.timeout,
-        concurrency: introspection.max_concurrent,
         now,
-      });
-    },
+      }),
+      issuer: issuer.issuer,
+      cache: introspection.cache,
+      negativeCache: introspection.negative_cache,
+      timeout: introspection.timeout,
+      concurrency: introspection.max_concurrent,
+      now,
+    }),
   );
   const rules: IntrospectionRules = {
     ask,

@@ -66,21 +66,19 @@ func build(decoder *json.Decoder) (any, error) {
 func compileHoisted(
 	loaded *bundle.Bundle, checked *ast.Compiler, fewest int, entrypoints []string, revision string, metadata map[string]any,
 ) ([]byte, error) {
+	// Building takes from the bundle what no entrypoint needs, so this comes first.
 	hoisted, worthwhile := hoist(loaded, checked, entrypoints, fewest)
-	if !worthwhile {
-		return compileToWasm(loaded, entrypoints, revision, metadata)
-	}
-	plain, err := buildWasm(loaded, entrypoints, revision, metadata)
+	built, err := buildWasm(loaded, entrypoints, revision, metadata)
 	if err != nil {
 		return nil, err
 	}
-	// OPA makes an entrypoint of whatever depends on one, and takes no function for that: then everything stays as it is.
-	if better, err := buildWasm(hoisted, entrypoints, revision, metadata); err == nil {
-		plain.WasmModules = better.WasmModules
+	if worthwhile {
+		// OPA makes an entrypoint of whatever depends on one, and takes no function for that: then everything stays as it is.
+		if better, err := buildWasm(hoisted, entrypoints, revision, metadata); err == nil {
+			built.WasmModules = better.WasmModules
+		}
 	}
-	var out bytes.Buffer
-	err = bundle.NewWriter(&out).Write(*plain)
-	return out.Bytes(), err
+	return packed(built)
 }
 
 // compileToWasm gives the bundle as a .tar.gz, with `metadata` in its manifest unless that is nil.
@@ -91,8 +89,12 @@ func compileToWasm(
 	if err != nil {
 		return nil, err
 	}
+	return packed(built)
+}
+
+func packed(built *bundle.Bundle) ([]byte, error) {
 	var out bytes.Buffer
-	err = bundle.NewWriter(&out).Write(*built)
+	err := bundle.NewWriter(&out).Write(*built)
 	return out.Bytes(), err
 }
 

@@ -12,14 +12,10 @@ import (
 // check compiles the modules to OPA's own form and tells everything that is wrong with them, or with the
 // entrypoints.
 func check(loaded *bundle.Bundle, entrypoints []string) (*ast.Compiler, []problem) {
-	modules := make(map[string]*ast.Module, len(loaded.Modules))
-	for _, file := range loaded.Modules {
-		modules[file.URL] = file.Parsed
-	}
 	compiler := ast.NewCompiler().
 		WithDefaultRegoVersion(ast.RegoV1).
 		WithPathConflictsCheck(func(path []string) (bool, error) { return hasData(loaded.Data, path), nil })
-	compiler.Compile(modules)
+	compiler.Compile(modulesOf(loaded))
 	if compiler.Failed() {
 		return nil, problemsOf(compiler.Errors, "compile_error")
 	}

@@ -81,16 +81,14 @@ func locationOf(at *ast.Location) location { return location{at.File, at.Row, at
 
 // faultyClauses tells which clauses OPA does not take as they are now; false where it does not say.
 func faultyClauses(hoisted *bundle.Bundle) ([]location, bool) {
-	modules := map[string]*ast.Module{}
 	var clauses []location
 	for _, file := range hoisted.Modules {
-		modules[file.URL] = file.Parsed
 		for _, rule := range file.Parsed.Rules {
 			clauses = append(clauses, locationOf(rule.Location))
 		}
 	}
 	compiler := ast.NewCompiler().WithDefaultRegoVersion(ast.RegoV1).SetErrorLimit(0)
-	compiler.Compile(modules)
+	compiler.Compile(modulesOf(hoisted))
 	var faulty []location
 	for _, err := range compiler.Errors {
 		if err.Location == nil {
@@ -138,7 +136,16 @@ func hoistAllBut(
 // alike are clauses of one rule that can be told apart by their bodies alone.
 type alike struct {
 	parts   []ast.Ref
-	clauses []*ast.Rule
+	clauses []hoistable
+}
+
+// hoistable is a clause that may become one of a function.
+type hoistable struct {
+	rule *ast.Rule
+	// parts are those of the input without which the clause is undefined, sorted, none twice.
+	parts []ast.Ref
+	// body has parameters in their place.
+	body ast.Body
 }
 
 // hoistModule gives how many functions there are once those of this module were added to the ones made before.
@@ -147,16 +154,16 @@ func hoistModule(module *ast.Module, staying map[location]bool, fewest, made int
 	groups := map[string]*alike{}
 	var order []string
 	for _, rule := range module.Rules {
-		parts := hoistable(rule, aliases)
-		if len(parts) == 0 || staying[locationOf(rule.Location)] {
+		clause, ok := readClause(rule, aliases)
+		if !ok || staying[locationOf(rule.Location)] {
 			continue
 		}
-		key := fmt.Sprint(rule.Head.Ref(), rule.Head.Value, parts)
+		key := fmt.Sprint(rule.Head.Ref(), rule.Head.Value, clause.parts)
 		if groups[key] == nil {
-			groups[key] = &alike{parts: parts}
+			groups[key] = &alike{parts: clause.parts}
 			order = append(order, key)
 		}
-		groups[key].clauses = append(groups[key].clauses, rule)
+		groups[key].clauses = append(groups[key].clauses, clause)
 	}
 
 	gone := map[*ast.Rule]bool{}
@@ -170,8 +177,8 @@ func hoistModule(module *ast.Module, staying map[location]bool, fewest, made int
 		name := fmt.Sprintf("clauses %d", made)
 		made++
 		for _, clause := range group.clauses {
-			gone[clause] = true
-			function := asFunction(clause, name, group.parts, aliases)
+			gone[clause.rule] = true
+			function := clause.asFunction(name)
 			function.Module = module
 			added = append(added, function)
 		}
@@ -195,29 +202,35 @@ func inputAliases(module *ast.Module) map[ast.Var]ast.Ref {
 	return aliases
 }
 
-// hoistable gives the parts of the input without which a clause is undefined, sorted, none twice; none where the clause
-// has to stay as it is.
-func hoistable(rule *ast.Rule, aliases map[ast.Var]ast.Ref) []ast.Ref {
+// readClause says as well whether the clause need not stay as it is.
+func readClause(rule *ast.Rule, aliases map[ast.Var]ast.Ref) (hoistable, bool) {
 	head := rule.Head
 	if rule.Default || rule.Else != nil || len(head.Args) > 0 || len(head.Ref()) != 1 ||
 		head.RuleKind() != ast.SingleValue || !isScalar(head.Value) {
-		return nil
+		return hoistable{}, false
 	}
 	aliases = unshadowed(aliases, rule)
 	var parts []ast.Ref
-	for _, expr := range rule.Body {
+	replace := func(part ast.Ref, at *ast.Location) *ast.Term {
+		parts = append(parts, part)
+		return parameter(part, at)
+	}
+	body := rule.Body.Copy()
+	for _, expr := range body {
 		if !isPlain(expr) {
 			continue
 		}
-		for _, term := range argumentsOf(expr) {
-			replaceIn(term, aliases, func(part ast.Ref, _ *ast.Location) *ast.Term {
-				parts = append(parts, part)
-				return nil
-			})
+		if terms, ok := expr.Terms.([]*ast.Term); ok {
+			for i := 1; i < len(terms); i++ {
+				terms[i] = replaceIn(terms[i], aliases, replace)
+			}
+		} else {
+			expr.Terms = replaceIn(expr.Terms.(*ast.Term), aliases, replace)
 		}
 	}
 	slices.SortFunc(parts, func(a, b ast.Ref) int { return cmp.Compare(a.String(), b.String()) })
-	return slices.CompactFunc(parts, func(a, b ast.Ref) bool { return a.Equal(b) })
+	parts = slices.CompactFunc(parts, func(a, b ast.Ref) bool { return a.Equal(b) })
+	return hoistable{rule, parts, body}, len(parts) > 0
 }
 
 func isScalar(term *ast.Term) bool {
@@ -246,14 +259,6 @@ func isPlain(expr *ast.Expr) bool {
 	return false
 }
 
-// argumentsOf are the terms of a plain expression but for what it calls.
-func argumentsOf(expr *ast.Expr) []*ast.Term {
-	if terms, ok := expr.Terms.([]*ast.Term); ok {
-		return terms[1:]
-	}
-	return []*ast.Term{expr.Terms.(*ast.Term)}
-}
-
 // unshadowed leaves out aliases that the rule may give another meaning.
 func unshadowed(aliases map[ast.Var]ast.Ref, rule *ast.Rule) map[ast.Var]ast.Ref {
 	kept := map[ast.Var]ast.Ref{}
@@ -277,8 +282,8 @@ func unshadowed(aliases map[ast.Var]ast.Ref, rule *ast.Rule) map[ast.Var]ast.Ref
 	return kept
 }
 
-// replaceIn gives a term in which each part of the input stands replaced, as long as that gives something. What is
-// undefined by itself, such as in a comprehension, is left as it is, and so is what stands in a collection.
+// replaceIn gives a term in which each part of the input stands replaced. What is undefined by itself, such as in a
+// comprehension, is left as it is, and so is what stands in a collection.
 func replaceIn(term *ast.Term, aliases map[ast.Var]ast.Ref, replace func(part ast.Ref, at *ast.Location) *ast.Term) *ast.Term {
 	within := func(terms []*ast.Term) []*ast.Term {
 		out := make([]*ast.Term, len(terms))
@@ -304,9 +309,6 @@ func replaceIn(term *ast.Term, aliases map[ast.Var]ast.Ref, replace func(part as
 		}
 		rest := within(full[1+length:])
 		replaced := replace(full[:1+length], term.Location)
-		if replaced == nil {
-			return term
-		}
 		if len(rest) == 0 {
 			return &ast.Term{Value: replaced.Value, Location: term.Location}
 		}
@@ -315,26 +317,15 @@ func replaceIn(term *ast.Term, aliases map[ast.Var]ast.Ref, replace func(part as
 	return term
 }
 
-// asFunction gives a clause as one of a function of what it needs.
-func asFunction(clause *ast.Rule, name string, parts []ast.Ref, aliases map[ast.Var]ast.Ref) *ast.Rule {
-	made := clause.Copy()
+// asFunction gives the clause as one of a function of what it needs.
+func (clause hoistable) asFunction(name string) *ast.Rule {
+	head := clause.rule.Head
+	made := clause.rule.Copy()
 	made.Annotations = nil
-	made.Head = ast.RefHead(ast.Ref{ast.VarTerm(name)}, clause.Head.Value)
-	made.Head.Args = parameters(parts, clause.Head.Location)
-	made.Head.Location = clause.Head.Location
-	aliases = unshadowed(aliases, clause)
-	for _, expr := range made.Body {
-		if !isPlain(expr) {
-			continue
-		}
-		if terms, ok := expr.Terms.([]*ast.Term); ok {
-			for i := 1; i < len(terms); i++ {
-				terms[i] = replaceIn(terms[i], aliases, parameter)
-			}
-		} else {
-			expr.Terms = replaceIn(expr.Terms.(*ast.Term), aliases, parameter)
-		}
-	}
+	made.Head = ast.RefHead(ast.Ref{ast.VarTerm(name)}, head.Value)
+	made.Head.Args = parameters(clause.parts, head.Location)
+	made.Head.Location = head.Location
+	made.Body = clause.body
 	return made
 }
 
@@ -357,7 +348,7 @@ func parameter(part ast.Ref, at *ast.Location) *ast.Term {
 
 // calling is the clause that stands for those of a group.
 func calling(group *alike, function ast.Ref) *ast.Rule {
-	first := group.clauses[0]
+	first := group.clauses[0].rule
 	made := first.Copy()
 	made.Annotations = nil
 	call := []*ast.Term{ast.NewTerm(function)}
