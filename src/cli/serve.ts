@@ -1,10 +1,9 @@
 import { Command } from 'commander';
 import { pino } from 'pino';
 import { createLog, type Log } from '../telemetry/log.js';
-import { readConfig } from './config.js';
-import { startEngine, type Engine } from './engine.js';
+import { readConfigApart } from './config-apart.js';
+import type { Engine } from './engine.js';
 import { workerCount } from './workers/processors.js';
-import { startSupervisor } from './workers/supervisor.js';
 
 /** `countersign serve -c FILE` */
 export function serveCommand(): Command {
@@ -12,7 +11,12 @@ export function serveCommand(): Command {
     .description('answer Envoy, until SIGTERM')
     .requiredOption('-c, --config <file>', 'the configuration file')
     .action(async (options: { config: string }) => {
-      const config = await readConfig(options.config);
+      // What serves is loaded while a thread reads the file.
+      const [config, { startEngine }, { startSupervisor }] = await Promise.all([
+        readConfigApart(options.config),
+        import('./engine.js'),
+        import('./workers/supervisor.js'),
+      ]);
       const errors = pino.destination(2);
       const log = createLog(config.log.level, errors);
       endOnDefect(log);

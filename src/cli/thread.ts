@@ -1,5 +1,6 @@
 import { Worker, type TransferListItem } from 'node:worker_threads';
 import { refuse, type Refusal } from '../errors/refusal.js';
+import { remainAsServer } from './heap.js';
 
 export interface ThreadOptions {
   /** A module that answers every message `{id, …}` with one of the same `id`. */
@@ -59,6 +60,7 @@ export function createThread<Question extends object, Answer extends object>(
     const started = new Worker(options.script, {
       resourceLimits: { maxOldGenerationSizeMb: options.maxMemory },
     });
+    remainAsServer(started);
     started.on('message', ({ id, ...answer }: Answer & { readonly id: number }) => {
       const settle = pending.get(id);
       pending.delete(id);

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { check, checkAcross, duration, isMapping, matching, optionalDuration, path } from './checks.js';
 import { endpointFaults, federationSchema } from './federation-schema.js';
-import { isFault, parseListenAddress } from './listen-address.js';
 import type { Fault } from './problem.js';
+import { socketFault } from './workload-api-address.js';
 
 const trustDomainName = matching(/^[a-z0-9._-]{1,255}$/, {
   wrong: 'is not the name of a trust domain',
@@ -46,15 +46,6 @@ export const workloadApiSchema = z
   })
   .prefault({})
   .describe('The SPIFFE Workload API, for the trust domains whose bundles come from it.');
-
-/** A check for the address of a Workload API (SPIFFE Workload Endpoint, section 4). */
-export function socketFault(text: string): Fault | undefined {
-  const mend = 'write unix:// and an absolute path: unix:///run/spire/agent.sock';
-  if (text.startsWith('tcp:')) return { wrong: 'is a TCP address, behind which anybody may listen', mend };
-  const address = parseListenAddress(text);
-  if (!isFault(address) && 'socketPath' in address) return undefined;
-  return isFault(address) && text.startsWith('unix:') ? address : { wrong: 'is no socket', mend };
-}
 
 /** What is wrong with having no trust domain, across keys. */
 export function* absenceFaults(identity: unknown): Iterable<[PropertyKey[], Fault]> {

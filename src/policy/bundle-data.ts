@@ -1,4 +1,5 @@
-import { parse as parseYaml } from 'yaml';
+import { createRequire } from 'node:module';
+import type * as Yaml from 'yaml';
 import { parseExact, type ExactJson } from '../json/exact.js';
 import { type Unreadable, unreadable } from './bundle-refusal.js';
 
@@ -19,9 +20,13 @@ function utf8(content: Uint8Array): string {
 /** Objects and arrays within each other in a data file, and folders within each other. */
 const DEEPEST = 256;
 
+const require = createRequire(import.meta.url);
+
 /** Integers stay exact, as in JSON. */
 export function readYaml(text: string): ExactJson {
-  return yamlValue(parseYaml(text, { intAsBigInt: true, logLevel: 'error' }), 0);
+  // Most policies have none, and what reads it would stay in a server's heap.
+  const { parse } = require('yaml') as typeof Yaml;
+  return yamlValue(parse(text, { intAsBigInt: true, logLevel: 'error' }), 0);
 }
 
 /** @throws RangeError for what JSON does not have: a cycle of anchors, a number that is none */

@@ -20,6 +20,7 @@ import { listenOn, type ListenOptions } from './listener.js';
 import { Liveness } from './liveness.js';
 import { createMutualTls, type MutualTlsOptions } from './mutual-tls.js';
 import { SecuredStream } from './secured-stream.js';
+import { leaveNoTrail } from './session-tables.js';
 import { STATUS } from './status.js';
 import { Turns } from './turns.js';
 
@@ -111,6 +112,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   server.on('session', (session) => {
     // Sessions are made while their connection is told of.
     const socket = arriving!;
+    leaveNoTrail(session);
     session.setLocalWindowSize(WINDOW);
     session.on('error', ignore);
     session.on('close', () => sessions.delete(session));

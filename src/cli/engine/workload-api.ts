@@ -1,4 +1,4 @@
-import { socketFault } from '../../config/trust-domain-schema.js';
+import { socketFault } from '../../config/workload-api-address.js';
 import type { Config } from '../../config/schema.js';
 import type { Feed } from '../../feed/feed.js';
 import type { Fetched } from '../../feed/polled-feed.js';
