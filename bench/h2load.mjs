@@ -5,12 +5,8 @@ import { readdir, readFile } from 'node:fs/promises';
  * What one load run of one request cost, by h2load.
  *
  * @param rate requests a second, all connections together; as many as go without it
- * @param log a file for the times of each request, for {@link latencies}
  */
-export function load(
-  server,
-  { requests, connections = 2, streams = 16, body, path, rate = undefined, log = undefined },
-) {
+export function load(server, { requests, connections = 2, streams = 16, body, path, rate = undefined }) {
   return measured(server, requests, async () => {
     const output = await run('h2load', [
       `--requests=${requests}`,
@@ -18,7 +14,6 @@ export function load(
       `--max-concurrent-streams=${streams}`,
       '--threads=1',
       ...(rate === undefined ? [] : [`--rps=${Math.max(1, Math.round(rate / connections))}`]),
-      ...(log === undefined ? [] : [`--log-file=${log}`]),
       `--data=${body}`,
       '--header=content-type: application/grpc',
       '--header=te: trailers',
@@ -47,17 +42,6 @@ async function family(pid) {
 
 async function sum(processes, of) {
   return (await Promise.all(processes.map(of))).reduce((total, one) => total + one, 0);
-}
-
-/** Microseconds at the beginning of a run that are left out: connections are made then, and all wait for that. */
-const SETTLING = 500_000;
-
-/** Milliseconds that each request took, from a log that h2load wrote, once the run had settled. */
-export async function latencies(log) {
-  const lines = (await readFile(log, 'utf8')).trimEnd().split('\n');
-  const all = lines.map((line) => line.split('\t').map(Number));
-  const first = Math.min(...all.slice(0, 1_000).map(([began]) => began));
-  return all.filter(([began]) => began - first >= SETTLING).map(([, , took]) => took / 1000);
 }
 
 /**

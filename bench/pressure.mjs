@@ -1,11 +1,11 @@
 // node bench/pressure.mjs [--seconds N]   (after npm run build)
 // The latency of requests at half of what the server can, in quiet, and while its policy's data changes all the time and
 // its keys are fetched every second.
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile, rm } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { startIssuer } from '../dist/demo/issuer.js';
-import { latencies, load } from './h2load.mjs';
+import { load } from './h2load.mjs';
+import { latenciesAt } from './paced-load.mjs';
 import { bundleOf, requestFile, startBench, startServer } from './policy-server.mjs';
 
 const { values } = parseArgs({ options: { seconds: { type: 'string', default: '20' } } });
@@ -31,7 +31,6 @@ try {
     ['data change one upon the other', true],
   ]) {
     await server.loop();
-    const log = join(bench.folder, `h2load-${storm}.log`); // h2load adds to one that is there
     let changes = 0;
     let going = true;
     const changing = (async () => {
@@ -41,11 +40,11 @@ try {
         changes++;
       }
     })();
-    await load(server, { ...request, requests: rate * seconds, rate, log });
+    const all = await latenciesAt(server, await readFile(request.body), { rate, seconds });
     going = false;
     await changing;
     const { pauses, own, gc } = await server.loop();
-    const all = (await latencies(log)).sort((a, b) => a - b);
+    all.sort((a, b) => a - b);
     const at = (share) => all[Math.min(all.length - 1, Math.floor(all.length * share))].toFixed(2);
     console.log(`\n${what}${storm ? ` (${changes} changes)` : ''}`);
     console.log(`  latency, ms: p50 ${at(0.5)}, p99 ${at(0.99)}, p99.9 ${at(0.999)}, longest ${at(1)}`);

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { createInFlight } from '../feed/in-flight.js';
-import { createThrottle, RequestFault } from '../token/throttle.js';
+import { createThrottle, RequestFault, type ThrottleOptions } from '../token/throttle.js';
 import type { ObtainedToken } from './token-response.js';
 
 /** What a server is asked for. Plain data, so that one process can ask for all workers. */
@@ -27,19 +27,15 @@ export interface TokenFailure {
 /** The server said no to one question: it says nothing of how it is. */
 export class TokenRefused extends RequestFault {}
 
-export interface TokenSourceOptions {
+export interface TokenSourceOptions extends ThrottleOptions {
   /** @throws TokenRefused, or Error for what was no answer */
   readonly ask: (question: TokenQuestion, signal: AbortSignal) => Promise<ObtainedToken>;
   /** How long a token is kept and used. */
   readonly terms: TokenTerms;
   /** Milliseconds for one answer. */
   readonly timeout: number;
-  /** Requests that are out at once. */
-  readonly concurrency: number;
   /** Tokens that are kept. */
   readonly capacity: number;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
 }
 
 /** Milliseconds. */
@@ -74,7 +70,7 @@ export function createTokenSource(
   options: TokenSourceOptions,
 ): (question: TokenQuestion) => Promise<TokenAnswer> {
   const { now, terms, timeout } = options;
-  const throttle = createThrottle({ concurrency: options.concurrency, now });
+  const throttle = createThrottle(options);
   const kept = new LRUCache<string, ObtainedToken>({ max: options.capacity });
   const refused = new LRUCache<string, { readonly until: number; readonly answer: TokenFailure }>({
     max: options.capacity,

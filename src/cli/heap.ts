@@ -5,7 +5,7 @@ import type { Worker } from 'node:worker_threads';
  * Percent by which the old generation may grow from one full collection to the next (V8 adds 8 MiB at least, and the young
  * generation), and how much of that, in percent, it may have grown by when the next one begins.
  */
-const GROWTH = 30;
+const GROWTH = 60;
 const FULL = 20;
 
 /** Whether the young generation is ours to bound. */

@@ -33,6 +33,12 @@ export interface FreshnessSources {
   readonly signals?: () => ReadonlyMap<string, number> | undefined;
   /** What the server proves itself with where Envoy asks; undefined where it does not. */
   readonly endpoint?: () => { readonly notAfter?: number } | undefined;
+  /** The servers that are asked when a request needs them. */
+  readonly servers?: () => readonly {
+    readonly askedFor: string;
+    readonly server: string;
+    readonly error: string | undefined;
+  }[];
   readonly policy: () => { readonly revision: string; readonly loadedAt: number } | undefined;
   /** What the policy is made of; one part called `policy` where it is a folder or a file. */
   readonly bundles?: () => readonly {
@@ -291,6 +297,15 @@ function registerFreshness(registers: Registry[], sources: FreshnessSources): vo
       // Without labels, a reset leaves a zero, and a zero is a day in 1970.
       if (notAfter === undefined) made.remove();
       else made.set(seconds(notAfter)!);
+    },
+  );
+  gauge(
+    'countersign_server_failing',
+    '1 when the last question to a server that is asked when a request needs it had no answer.',
+    ['asked_for', 'server'],
+    (made) => {
+      for (const { askedFor, server, error } of sources.servers?.() ?? [])
+        made.set({ asked_for: askedFor, server }, error === undefined ? 0 : 1);
     },
   );
   gauge('countersign_policy_loaded_timestamp_seconds', 'When the policy in force was loaded.', [], (made) => {

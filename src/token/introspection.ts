@@ -4,9 +4,9 @@ import { introspectionRequest, type ClientAuth } from 'oauth4webapi';
 import { createInFlight } from '../feed/in-flight.js';
 import { readAnswer } from './introspection-answer.js';
 import { posting, type PostForm } from './post-form.js';
-import { createThrottle, RequestFault } from './throttle.js';
+import { createThrottle, RequestFault, type ThrottleOptions } from './throttle.js';
 
-export interface IntrospectionOptions {
+export interface IntrospectionOptions extends ThrottleOptions {
   readonly issuer: string;
   /** Where the issuer is asked. Rejects with an Error where that cannot be found out. */
   readonly endpoint: () => Promise<string>;
@@ -19,10 +19,6 @@ export interface IntrospectionOptions {
   readonly negativeCache: number;
   /** Milliseconds for one answer. */
   readonly timeout: number;
-  /** Requests that are out at once. */
-  readonly concurrency: number;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
 }
 
 /** Plain data, so that one process can ask for all workers. `at`: when it was asked, milliseconds since the epoch. */
@@ -40,7 +36,7 @@ const MOST_REMEMBERED = 32 * 1024 * 1024;
  */
 export function createIntrospection(options: IntrospectionOptions): Introspect {
   const { now } = options;
-  const throttle = createThrottle({ concurrency: options.concurrency, now });
+  const throttle = createThrottle(options);
   const answers = new LRUCache<string, { readonly until: number; readonly answer: Introspected }>({
     maxSize: MOST_REMEMBERED,
     sizeCalculation: ({ answer }) => 200 + ('body' in answer ? answer.body.length : 0),

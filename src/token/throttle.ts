@@ -3,6 +3,8 @@ export interface ThrottleOptions {
   readonly concurrency: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Told how each request ended that was sent: why without an answer, or undefined. */
+  readonly onEnd?: (error: string | undefined) => void;
 }
 
 /** Requests that wait at most; further ones fail. */
@@ -21,7 +23,7 @@ export interface Throttle {
   run<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
 }
 
-export function createThrottle({ concurrency, now }: ThrottleOptions): Throttle {
+export function createThrottle({ concurrency, now, onEnd = () => {} }: ThrottleOptions): Throttle {
   const queue: (() => void)[] = [];
   let running = 0;
   let failed = 0;
@@ -57,10 +59,12 @@ export function createThrottle({ concurrency, now }: ThrottleOptions): Throttle 
         if (signal.aborted) throw new RequestFault('its turn did not come in time');
         const value = await work();
         failed = 0;
+        onEnd(undefined);
         return value;
       } catch (error) {
         if (error instanceof RequestFault) throw error;
         failed++;
+        onEnd(signal.aborted ? 'no answer in time' : (error as Error).message);
         if (failed >= FAILURES) pausedUntil = now() + PAUSE;
         throw error;
       } finally {

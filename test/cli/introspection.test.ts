@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import { exportJWK } from 'jose';
+import { startAskedServers } from '../../src/cli/engine/asked-servers.js';
 import { startTokens } from '../../src/cli/engine/tokens.js';
 import { createAgent } from '../../src/cli/engine/workload-api.js';
 import { parseConfig } from '../../src/config/load.js';
@@ -196,7 +197,11 @@ token:
   const part = { hub: localHub, log: createLog('fatal'), now };
   const svids = agent && createAgent(config.identity, false, part);
   const replay = { claim: () => 'unavailable' as const };
-  const tokens = startTokens(config, { ...part, replay }, svids && { own: svids });
+  const tokens = startTokens(
+    config,
+    { ...part, replay, servers: startAskedServers() },
+    svids && { own: svids },
+  );
   stops.push(() => tokens.stop());
   if (svids) stops.push(() => svids.close());
   return (token: string, request: Partial<TokenRequest> = {}) =>

@@ -25,6 +25,7 @@ describe('docs/metrics.md', () => {
       jwks: () => [{ issuer: 'i', keys: 1, stale: false, lastSuccess: 1 }],
       trustBundles: () => [{ trustDomain: 'd', lastSuccess: 1 }],
       workloadApi: () => [{ stream: 'x509_bundles', lastSuccess: 1 }],
+      servers: () => [{ askedFor: 'tokens', server: 's', error: undefined }],
       policy: () => ({ revision: 'r', loadedAt: 1 }),
       bundles: () => [{ name: 'b', revision: 'r', lastSuccess: 1 }],
       workers: () => [{ worker: 1, state: 'ready', connections: 1, deaths: 0 }],

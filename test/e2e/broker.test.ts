@@ -12,6 +12,7 @@ import type { AuthorizationServer } from './authorization-server.js';
 import { http1 } from './client.js';
 import { publicJwk } from './custom-grants.js';
 import type { EngineProcess } from './engine.js';
+import { eventually } from './eventually.js';
 import { type Mesh, startMesh } from './mesh.js';
 
 // The package says at length that what it runs on here is not for production, and takes no objects of another realm,
@@ -199,7 +200,11 @@ function brokers(workers: number): void {
     });
     const metrics = await (await fetch(`http://${engine.admin}/metrics`)).text();
     expect(metrics).toMatch(/countersign_upstream_tokens_total\{[^}]*server="exchange"[^}]*\} [1-9]/);
-  });
+    expect(metrics).toContain('countersign_server_failing{asked_for="tokens",server="exchange"} 1\n');
+    const told =
+      /"what":"tokens of exchange","error":"[^"]*ECONNREFUSED[^"]*","msg":"no answer; what needs one is denied"/;
+    await eventually(() => (told.test(engine.log()) ? true : undefined));
+  }, 20_000);
 }
 
 afterAll(() => {

@@ -27,6 +27,10 @@ function setUp() {
     bundles: () => state.bundles,
     revocations: () => state.revocations,
     endpoint: () => ({ notAfter: NOW + 3_600_000 }),
+    servers: () => [
+      { askedFor: 'tokens', server: 'exchange', error: undefined },
+      { askedFor: 'introspection', server: 'https://idp.example.org', error: 'no answer in time' },
+    ],
   });
   return { metrics, state };
 }
@@ -67,6 +71,7 @@ describe('metrics', () => {
       'countersign_revocations_failing gauge',
       'countersign_revocations_unreachable_timestamp_seconds gauge',
       'countersign_security_events_total counter result',
+      'countersign_server_failing gauge asked_for server',
       'countersign_shadow_decisions_total counter result',
       'countersign_stage_duration_seconds histogram stage',
       'countersign_svid_expiry_timestamp_seconds gauge',

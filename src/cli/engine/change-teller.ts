@@ -1,8 +1,16 @@
 import type { Log } from '../../telemetry/log.js';
-import type { EnginePart } from './part.js';
+import type { EnginePart, StandingKind } from './part.js';
 
 /** Milliseconds between two looks at what is refreshed, for the log. */
 const CHANGES = 5_000;
+
+const WORDS: { readonly [kind in StandingKind]: { readonly failing: string; readonly well: string } } = {
+  refreshed: {
+    failing: 'not refreshed; the last good one serves as long as it may',
+    well: 'refreshed again',
+  },
+  asked: { failing: 'no answer; what needs one is denied', well: 'it answers again' },
+};
 
 /** Logs when something that is refreshed begins to fail, fails in another way, or works again. */
 export interface ChangeTeller {
@@ -13,11 +21,12 @@ export interface ChangeTeller {
 export function startChangeTeller(log: Log, parts: readonly EnginePart[]): ChangeTeller {
   const told = new Map<string, string | undefined>();
   const tell = () => {
-    for (const [what, error] of parts.flatMap((part) => part.standings())) {
+    for (const [what, error, kind = 'refreshed'] of parts.flatMap((part) => part.standings())) {
       if (told.get(what) === error) continue;
       told.set(what, error);
-      if (error === undefined) log.info({ what }, 'refreshed again');
-      else log.warn({ what, error }, 'not refreshed; the last good one serves as long as it may');
+      const { failing, well } = WORDS[kind];
+      if (error === undefined) log.info({ what }, well);
+      else log.warn({ what, error }, failing);
     }
   };
   const look = setInterval(tell, CHANGES);

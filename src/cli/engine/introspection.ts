@@ -3,12 +3,21 @@ import type { IntrospectionRules } from '../../token/introspected.js';
 import { createIntrospection, type Introspect } from '../../token/introspection.js';
 import type { OwnSvids } from '../client-authentication.js';
 import { serverEndpoint } from './server-endpoint.js';
+import type { AskedServers } from './asked-servers.js';
 import type { PartOptions } from './part.js';
 
 /** Asking one issuer about its tokens: one process does so for all workers. */
 export function startIntrospection(
   issuer: IssuerConfig,
-  { hub, now, svids }: Pick<PartOptions, 'hub' | 'now'> & { readonly svids: OwnSvids | undefined },
+  {
+    hub,
+    now,
+    svids,
+    servers,
+  }: Pick<PartOptions, 'hub' | 'now'> & {
+    readonly svids: OwnSvids | undefined;
+    readonly servers: AskedServers;
+  },
 ) {
   const { introspection } = issuer;
   if (introspection === undefined) return undefined;
@@ -29,6 +38,7 @@ export function startIntrospection(
       timeout: introspection.timeout,
       concurrency: introspection.max_concurrent,
       now,
+      onEnd: servers.add('introspection', issuer.issuer),
     }),
   );
   const rules: IntrospectionRules = {

@@ -25,7 +25,10 @@ export interface EnginePart {
   stop(): void | Promise<void>;
 }
 
-export type Standing = readonly [what: string, error: string | undefined];
+export type Standing = readonly [what: string, error: string | undefined, how?: StandingKind];
+
+/** `refreshed` ahead, so that the last one serves while the newest fails, or `asked` when a request needs it. */
+export type StandingKind = 'refreshed' | 'asked';
 
 /** A check that fails whenever the newest attempt did. */
 export function standing(error: string | undefined): { ok: boolean; detail?: string } {

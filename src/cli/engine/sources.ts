@@ -2,6 +2,7 @@ import type { AdminOptions } from '../../admin/http.js';
 import type { Config } from '../../config/schema.js';
 import type { FreshnessSources } from '../../telemetry/metrics.js';
 import type { Broker } from '../../broker/types.js';
+import { startAskedServers } from './asked-servers.js';
 import { startBroker } from './broker.js';
 import { startEndpoint, type EndpointPart } from './endpoint.js';
 import { startIdentity, type IdentityPart } from './identity.js';
@@ -22,7 +23,7 @@ export interface Sources {
   readonly parts: readonly EnginePart[];
   readonly freshness: Pick<
     FreshnessSources,
-    'jwks' | 'trustBundles' | 'workloadApi' | 'revocations' | 'signals' | 'endpoint'
+    'jwks' | 'trustBundles' | 'workloadApi' | 'revocations' | 'signals' | 'endpoint' | 'servers'
   >;
   /** What operators may say and ask over `listen.admin`. */
   readonly adminRoutes: NonNullable<AdminOptions['protectedRoutes']>;
@@ -36,17 +37,19 @@ export interface Sources {
  * @throws Failure for what the operator has to mend
  */
 export async function startSources(config: Config, options: PartOptions): Promise<Sources> {
-  const proven = { ...options, replay: startReplay(options, sharedReplayGuard(config, options.now)) };
+  const servers = startAskedServers();
+  const replay = startReplay(options, sharedReplayGuard(config, options.now));
+  const proven = { ...options, servers, replay };
   const identity = await startIdentity(config, proven);
   const tokens = startTokens(config, proven, identity);
   const revocation = await startRevocation(config, options);
   const endpoint = await startEndpoint(config, options, { identity, revocation });
-  const parts = [identity, tokens, revocation, endpoint];
+  const parts = [identity, tokens, revocation, endpoint, servers];
   return {
     identity,
     tokens,
     revocation,
-    broker: startBroker(config, options, identity),
+    broker: startBroker(config, proven, identity),
     endpoint,
     parts,
     freshness: {
@@ -56,6 +59,7 @@ export async function startSources(config: Config, options: PartOptions): Promis
       revocations: () => revocation.status(),
       signals: () => revocation.signals(),
       endpoint: () => endpoint.status(),
+      servers: () => servers.status(),
     },
     adminRoutes: [{ path: '/revocations', handle: revocation.desk }],
     async stop() {

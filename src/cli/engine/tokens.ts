@@ -11,6 +11,7 @@ import { issuerRules } from '../issuer-rules.js';
 import type { OwnSvids } from '../client-authentication.js';
 import type { BundlesPart } from './bundles.js';
 import { startIntrospection } from './introspection.js';
+import type { AskedServers } from './asked-servers.js';
 import { ownSvids } from './own-svids.js';
 import { startDpop } from './dpop.js';
 import { standing, type EnginePart, type PartOptions, type ProvenOptions } from './part.js';
@@ -39,12 +40,12 @@ export interface TokensPart extends EnginePart {
  */
 export function startTokens(
   config: Config,
-  part: ProvenOptions,
+  part: ProvenOptions & { readonly servers: AskedServers },
   identity: Pick<BundlesPart, 'own'> = {},
 ): TokensPart {
-  const { hub, now } = part;
+  const { hub, now, servers } = part;
   const dpop = startDpop(config, part);
-  const options = { hub: shareFeeds(hub), now, svids: ownSvids(identity) };
+  const options = { hub: shareFeeds(hub), now, svids: ownSvids(identity), servers };
   const issuers = config.token.issuers.map((issuer) => ({
     ...trustedIssuer(issuer, options),
     acceptedAs: issuer.accepted_as,
@@ -126,6 +127,7 @@ function transactionIssuer(
 
 interface Options extends Pick<PartOptions, 'hub' | 'now'> {
   readonly svids: OwnSvids | undefined;
+  readonly servers: AskedServers;
 }
 
 function trustedIssuer(issuer: IssuerConfig, options: Options): TrustedIssuer {

@@ -18,6 +18,7 @@ import { parseExact, stringifyExact, type ExactJson } from '../../json/exact.js'
 import type { Policy } from '../../policy/types.js';
 import { parseKeySet } from '../../jws/key-set.js';
 import { createTokenVerifier } from '../../token/verifier.js';
+import { startAskedServers } from '../engine/asked-servers.js';
 import { startBroker } from '../engine/broker.js';
 import { Failure } from '../failure.js';
 import { issuerRules, type IssuerRules } from '../issuer-rules.js';
@@ -127,7 +128,7 @@ export async function decideRequest(
 function unaskedBroker(config: Config, now: number) {
   const given = { token: 'not-obtained', obtainedAt: now };
   const hub: Hub = { ...localHub, service: () => () => given as never };
-  return startBroker(config, { hub, now: () => now }, {});
+  return startBroker(config, { hub, now: () => now, servers: startAskedServers() }, {});
 }
 
 /**
