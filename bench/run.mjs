@@ -23,7 +23,7 @@ const { values: options } = parseArgs({
     runs: { type: 'string', default: '1' },
     rounds: { type: 'string', default: '3' },
     requests: { type: 'string', default: '20000' },
-    seconds: { type: 'string', default: '4' },
+    seconds: { type: 'string', default: '2' },
     only: { type: 'string' },
     quick: { type: 'boolean', default: false },
     peer: { type: 'string' },
