@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { createInFlight } from '../feed/in-flight.js';
-import { createThrottle, RequestFault, type ThrottleOptions } from '../token/throttle.js';
+import { createThrottle, RequestFault, type ThrottleOptions, whyUnanswered } from '../token/throttle.js';
 import type { ObtainedToken } from './token-response.js';
 
 /** What a server is asked for. Plain data, so that one process can ask for all workers. */
@@ -93,8 +93,7 @@ export function createTokenSource(
         return answer;
       }
       if (known !== undefined && now() < usable(known, terms)!.until) return known;
-      const detail = signal.aborted ? 'no answer in time' : (error as Error).message;
-      return { failure: 'unavailable', detail };
+      return { failure: 'unavailable', detail: whyUnanswered(error, signal) };
     }
   }
 

@@ -4,7 +4,7 @@ import { introspectionRequest, type ClientAuth } from 'oauth4webapi';
 import { createInFlight } from '../feed/in-flight.js';
 import { readAnswer } from './introspection-answer.js';
 import { posting, type PostForm } from './post-form.js';
-import { createThrottle, RequestFault, type ThrottleOptions } from './throttle.js';
+import { createThrottle, RequestFault, type ThrottleOptions, whyUnanswered } from './throttle.js';
 
 export interface IntrospectionOptions extends ThrottleOptions {
   readonly issuer: string;
@@ -53,7 +53,7 @@ export function createIntrospection(options: IntrospectionOptions): Introspect {
       if (lasting > 0) answers.set(id, { until: at + lasting, answer });
       return answer;
     } catch (error) {
-      return { failure: signal.aborted ? 'no answer in time' : (error as Error).message };
+      return { failure: whyUnanswered(error, signal) };
     }
   }
 

@@ -17,6 +17,11 @@ const PAUSE = 1_000;
 /** What one request alone got wrong: it says nothing of how the other side is. */
 export class RequestFault extends Error {}
 
+/** Why a request has no answer, in words for the operator. */
+export function whyUnanswered(error: unknown, signal: AbortSignal): string {
+  return signal.aborted ? 'no answer in time' : (error as Error).message;
+}
+
 /** Keeps requests to one server from becoming a storm when it is slow, or away. */
 export interface Throttle {
   /** @throws whatever the work does, and Error where it is not even begun */
@@ -64,7 +69,7 @@ export function createThrottle({ concurrency, now, onEnd = () => {} }: ThrottleO
       } catch (error) {
         if (error instanceof RequestFault) throw error;
         failed++;
-        onEnd(signal.aborted ? 'no answer in time' : (error as Error).message);
+        onEnd(whyUnanswered(error, signal));
         if (failed >= FAILURES) pausedUntil = now() + PAUSE;
         throw error;
       } finally {

@@ -19,7 +19,7 @@ export interface AskedServers extends EnginePart {
 }
 
 export function startAskedServers(): AskedServers {
-  const servers: { askedFor: AskedFor; server: string; error: string | undefined }[] = [];
+  const servers: { -readonly [key in keyof AskedServer]: AskedServer[key] }[] = [];
   return {
     add(askedFor, server) {
       const one: (typeof servers)[number] = { askedFor, server, error: undefined };

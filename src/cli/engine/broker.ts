@@ -6,8 +6,7 @@ import type { BrokerServerConfig, Config } from '../../config/schema.js';
 import type { OwnSvids } from '../client-authentication.js';
 import type { BundlesPart } from './bundles.js';
 import { ownSvids } from './own-svids.js';
-import type { AskedServers } from './asked-servers.js';
-import type { PartOptions } from './part.js';
+import type { AskingOptions } from './part.js';
 import { serverEndpoint } from './server-endpoint.js';
 
 /** Milliseconds for which the place of a token endpoint, out of metadata, serves without another look. */
@@ -16,7 +15,7 @@ const METADATA = 300_000;
 /** What obtains tokens for upstreams; one process asks the servers for all workers. Undefined where none are configured. */
 export function startBroker(
   { broker, identity, token }: Config,
-  options: Pick<PartOptions, 'hub' | 'now'> & { readonly servers: AskedServers },
+  options: AskingOptions,
   bundles: Pick<BundlesPart, 'own'>,
 ): Broker | undefined {
   if (broker === undefined) return undefined;

@@ -3,21 +3,12 @@ import type { IntrospectionRules } from '../../token/introspected.js';
 import { createIntrospection, type Introspect } from '../../token/introspection.js';
 import type { OwnSvids } from '../client-authentication.js';
 import { serverEndpoint } from './server-endpoint.js';
-import type { AskedServers } from './asked-servers.js';
-import type { PartOptions } from './part.js';
+import type { AskingOptions } from './part.js';
 
 /** Asking one issuer about its tokens: one process does so for all workers. */
 export function startIntrospection(
   issuer: IssuerConfig,
-  {
-    hub,
-    now,
-    svids,
-    servers,
-  }: Pick<PartOptions, 'hub' | 'now'> & {
-    readonly svids: OwnSvids | undefined;
-    readonly servers: AskedServers;
-  },
+  { hub, now, svids, servers }: AskingOptions & { readonly svids: OwnSvids | undefined },
 ) {
   const { introspection } = issuer;
   if (introspection === undefined) return undefined;

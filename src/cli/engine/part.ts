@@ -2,6 +2,7 @@ import type { Readiness } from '../../admin/http.js';
 import type { Hub } from '../../feed/feed.js';
 import type { ReplayGuard } from '../../jws/replay.js';
 import type { Log } from '../../telemetry/log.js';
+import type { AskedServers } from './asked-servers.js';
 
 /** What every part is given. */
 export interface PartOptions {
@@ -14,6 +15,11 @@ export interface PartOptions {
 /** What a part is given that takes proofs of possession: all of them share one memory of the used ones. */
 export interface ProvenOptions extends PartOptions {
   readonly replay: ReplayGuard;
+}
+
+/** What is given to what asks servers when a request needs it: all of them are told of in one place. */
+export interface AskingOptions extends Pick<PartOptions, 'hub' | 'now'> {
+  readonly servers: AskedServers;
 }
 
 /** A part of the running engine that keeps something fresh in the background. */

@@ -11,10 +11,9 @@ import { issuerRules } from '../issuer-rules.js';
 import type { OwnSvids } from '../client-authentication.js';
 import type { BundlesPart } from './bundles.js';
 import { startIntrospection } from './introspection.js';
-import type { AskedServers } from './asked-servers.js';
 import { ownSvids } from './own-svids.js';
 import { startDpop } from './dpop.js';
-import { standing, type EnginePart, type PartOptions, type ProvenOptions } from './part.js';
+import { standing, type AskingOptions, type EnginePart, type ProvenOptions } from './part.js';
 
 /** Milliseconds that the first fetch of keys may hold up readiness. */
 const FIRST_KEYS = 5_000;
@@ -40,7 +39,7 @@ export interface TokensPart extends EnginePart {
  */
 export function startTokens(
   config: Config,
-  part: ProvenOptions & { readonly servers: AskedServers },
+  part: ProvenOptions & AskingOptions,
   identity: Pick<BundlesPart, 'own'> = {},
 ): TokensPart {
   const { hub, now, servers } = part;
@@ -125,9 +124,8 @@ function transactionIssuer(
   };
 }
 
-interface Options extends Pick<PartOptions, 'hub' | 'now'> {
+interface Options extends AskingOptions {
   readonly svids: OwnSvids | undefined;
-  readonly servers: AskedServers;
 }
 
 function trustedIssuer(issuer: IssuerConfig, options: Options): TrustedIssuer {
